@@ -34,9 +34,11 @@ let package = Package(
         .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
 
         // The product, leaves first.
+        module("Observability"),
         module("Runtime", ["CLinux"]),
 
         // Tests mirror the modules.
+        tests("Observability", []),
         tests("Runtime", []),
     ]
 )

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Whose work the running task does. Bound once where a request is accepted or a job is claimed, it is put on
+/// every line logged below, also by modules that know nothing of requests or jobs.
+///
+///     await LogContext.$current.withValue(LogContext.current.with { $0.jobID = id; $0.attempt = 2 }) {
+///         await run(job)
+///     }
+///
+/// Task-local: child tasks inherit it; event loop callbacks, which run outside any task, do not.
+package struct LogContext: Sendable, Equatable {
+    /// The context of the current task; empty where nothing was bound.
+    @TaskLocal package static var current = LogContext()
+
+    /// What `X-Request-Id` says.
+    package var requestID: String?
+    /// The job being run.
+    package var jobID: String?
+    /// Starts at 1.
+    package var attempt: Int?
+    /// On whose behalf.
+    package var userID: String?
+    /// The distributed trace this belongs to; its trace id is logged.
+    package var trace: TraceContext?
+
+    /// A context of the given parts; `nil` parts are left off the line.
+    package init(
+        requestID: String? = nil, jobID: String? = nil, attempt: Int? = nil, userID: String? = nil,
+        trace: TraceContext? = nil
+    ) {
+        self.requestID = requestID
+        self.jobID = jobID
+        self.attempt = attempt
+        self.userID = userID
+        self.trace = trace
+    }
+
+    /// A copy with some parts changed, to bind over the current one.
+    package func with(_ change: (inout LogContext) -> Void) -> LogContext {
+        var copy = self
+        change(&copy)
+        return copy
+    }
+}

@@ -36,9 +36,11 @@ let package = Package(
         // The product, leaves first.
         module("Observability"),
         module("Runtime", ["CLinux"]),
+        module("HTTP"),
 
         // Tests mirror the modules.
         tests("Observability", []),
         tests("Runtime", []),
+        tests("HTTP", []),
     ]
 )

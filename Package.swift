@@ -34,11 +34,15 @@ let package = Package(
         .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
 
         // The product, leaves first.
+        module("JSON"),
+        module("Chat", ["JSON"]),
         module("Observability"),
         module("Runtime", ["CLinux"]),
         module("HTTP"),
 
         // Tests mirror the modules.
+        tests("JSON", []),
+        tests("Chat", ["JSON"]),
         tests("Observability", []),
         tests("Runtime", []),
         tests("HTTP", []),

@@ -32,10 +32,13 @@ let package = Package(
     targets: [
         // C libraries: each is imported by exactly one Swift module.
         .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
 
         // The product, leaves first.
         module("JSON"),
         module("Chat", ["JSON"]),
+        module("Cryptography", ["COpenSSL", "CSodium"]),
         module("Observability"),
         module("Runtime", ["CLinux"]),
         module("HTTP"),
@@ -43,6 +46,7 @@ let package = Package(
         // Tests mirror the modules.
         tests("JSON", []),
         tests("Chat", ["JSON"]),
+        tests("Cryptography", []),
         tests("Observability", []),
         tests("Runtime", []),
         tests("HTTP", []),

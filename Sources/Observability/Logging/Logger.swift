@@ -4,8 +4,8 @@
 /// counted by message and no text of a person slips into one.
 ///
 /// A value, cheap to copy; passed to whatever logs by an init parameter `logger`.
-/// Cost: a line below the level costs one comparison, its fields are not evaluated. Otherwise about a
-/// microsecond to build the line and a short lock in the sink; never I/O on the calling thread.
+/// Cost: a line below the level costs one comparison, its fields are not evaluated. Otherwise the line
+/// is built on the calling thread and queued under a short lock; never I/O there.
 package struct Logger: Sendable {
     /// Drops everything; the default for tests that do not look at lines.
     package static let discard = Logger(level: .error, sink: nil, fields: [], now: WallTime.now)

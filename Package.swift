@@ -42,6 +42,7 @@ let package = Package(
         module("Observability"),
         module("Runtime", ["CLinux"]),
         module("HTTP"),
+        module("Tokenization", ["Chat"]),
 
         // Tests mirror the modules.
         tests("JSON", []),
@@ -50,5 +51,6 @@ let package = Package(
         tests("Observability", []),
         tests("Runtime", []),
         tests("HTTP", []),
+        tests("Tokenization", ["Chat"]),
     ]
 )

@@ -13,7 +13,7 @@ package struct Usage: Sendable, Hashable {
     package var isEstimated: Bool
     private var reportedTotalTokens: Int?
 
-    /// - Parameter totalTokens: the provider's own total, which may hold more than the two parts; else their sum.
+    /// The total is the sum of the parts unless the provider's own is given, which may hold more than the two.
     package init(
         promptTokens: Int, completionTokens: Int? = nil, totalTokens: Int? = nil, contextLimit: Int, isEstimated: Bool
     ) {

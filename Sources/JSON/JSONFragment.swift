@@ -19,7 +19,7 @@ package enum JSONFragment: Sendable, Equatable {
     package var integerValue: Int64? {
         switch self {
         case .integer(let value): value
-        case .number(let value): Int64(exactly: value)
+        case .number(let value): Int64(integral: value)
         default: nil
         }
     }

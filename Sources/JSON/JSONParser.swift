@@ -17,9 +17,8 @@ package struct JSONParser {
         self.maximumDepth = maximumDepth
     }
 
-    /// Parses one document: a value with nothing but white space around it, without a byte order mark.
-    /// - Parameter maximumDepth: containers within containers; a scalar has depth 0.
-    /// - Throws: the first fault, with its offset and path.
+    /// Parses one document: a value with nothing but white space around it, without a byte order mark. A scalar has
+    /// depth 0. Throws the first fault, with its offset and path.
     package static func parse(
         _ input: Span<UInt8>, policy: JSONTextPolicy = .strict, maximumDepth: Int = defaultMaximumDepth
     ) throws(JSONError) -> JSONValue {

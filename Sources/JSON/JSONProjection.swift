@@ -38,9 +38,8 @@ package struct JSONProjection: Sendable {
         }
     }
 
-    /// The values at the paths; `nil` where the document has none.
-    /// - Parameter policy: for the strings found; provider text is repaired by default.
-    /// - Throws: ``JSONError`` when the document is cut, unbalanced, or broken at a path.
+    /// The values at the paths; `nil` where the document has none. The policy is for the strings found: provider text
+    /// is repaired by default. Throws when the document is cut, unbalanced, or broken at a path.
     package func values(
         in input: Span<UInt8>, policy: JSONTextPolicy = .repairing
     ) throws(JSONError) -> [JSONFragment?] {

@@ -27,7 +27,7 @@ extension JSONValue {
     package var integerValue: Int64? {
         switch self {
         case .integer(let value): value
-        case .number(let value): Int64(exactly: value)
+        case .number(let value): Int64(integral: value)
         default: nil
         }
     }
@@ -87,4 +87,13 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     }
     /// Null.
     package init(nilLiteral: ()) { self = .null }
+}
+
+extension Int64 {
+    /// The same number when it has no fraction and fits. `Int64(exactly:)` would need the C mathematics library at
+    /// link time, which a leaf without C modules does not bring along.
+    init?(integral value: Double) {
+        guard value >= -0x1p63, value < 0x1p63, Double(Int64(value)) == value else { return nil }
+        self.init(value)
+    }
 }

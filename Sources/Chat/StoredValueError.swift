@@ -10,6 +10,7 @@ package struct StoredValueError: Error, Hashable, Sendable, CustomStringConverti
     /// What is wrong with it.
     package let reason: String
 
+    /// The field and what is wrong with it, for the log.
     package var description: String { field.isEmpty ? reason : "\(field): \(reason)" }
 }
 

@@ -31,6 +31,7 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         self.offset = offset
     }
 
+    /// Kind and offset, for the log.
     package var description: String { "JSON \(kind.rawValue) at byte \(offset)" }
 
     func inside(key: String) -> JSONError {

@@ -124,7 +124,8 @@ package struct JSONWriter {
 
     /// Rewrites the text appended last, from its first byte that needs an escape on.
     private mutating func escape(from start: Int) {
-        let tail = bytes[start...]
+        // A copy, because a slice would share the buffer and make the removal copy all of it.
+        let tail = Array(bytes[start...])
         bytes.removeSubrange(start...)
         for byte in tail {
             guard Self.needsEscape(byte) else {

@@ -3,7 +3,9 @@
 /// Counts without rank files: four ASCII characters are a token, and every other Unicode scalar is one. It errs high
 /// for most languages, so that a prompt planned with it fits.
 package struct HeuristicTokenCounter: TokenCounter {
+    /// Marks counts to be made anew once an exact counter is there.
     package let encodingName = "heuristic"
+    /// Always: usage made of these counts says so.
     package let isEstimate = true
 
     /// Needs nothing.

@@ -16,6 +16,7 @@ package struct ContextError: Error, Hashable, Sendable, CustomStringConvertible 
     /// What there is for it, in tokens.
     package let availableTokens: Int
 
+    /// Part and numbers, for the log.
     package var description: String {
         "context \(part.rawValue): \(requiredTokens) tokens required, \(availableTokens) available"
     }

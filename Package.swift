@@ -38,19 +38,21 @@ let package = Package(
         // The product, leaves first.
         module("JSON"),
         module("Chat", ["JSON"]),
+        module("Tokenization", ["Chat"]),
         module("Cryptography", ["COpenSSL", "CSodium"]),
         module("Observability"),
         module("Runtime", ["CLinux"]),
         module("HTTP"),
-        module("Tokenization", ["Chat"]),
+        module("Jobs", ["Chat", "JSON"]),
 
         // Tests mirror the modules.
         tests("JSON", []),
         tests("Chat", ["JSON"]),
+        tests("Tokenization", ["Chat"]),
         tests("Cryptography", []),
         tests("Observability", []),
         tests("Runtime", []),
         tests("HTTP", []),
-        tests("Tokenization", ["Chat"]),
+        tests("Jobs", ["Chat"]),
     ]
 )

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+
+/// A job that this process runs, as the claim returned it.
+package struct ClaimedJob: Sendable {
+    /// The fence of every write for it.
+    package let lease: Lease
+    package let kind: JobKind
+    package let lane: Lane
+    package let userID: UserID
+    package let serialKey: SerialKey?
+    /// JSON of the kind's own shape.
+    package let payload: [UInt8]
+    /// This run's number, from 1; a parked or handed-over run keeps its own.
+    package let attempt: Int16
+    package let maximumAttempts: Int16
+    /// Runs that ended with their worker.
+    package let crashes: Int16
+    /// Whether an earlier lease may have shown output that this one has to take back.
+    package let needsRestart: Bool
+    /// How long the run may take.
+    package let runLimit: Duration
+
+    /// See the properties.
+    package init(
+        lease: Lease, kind: JobKind, lane: Lane, userID: UserID, serialKey: SerialKey?, payload: [UInt8],
+        attempt: Int16, maximumAttempts: Int16, crashes: Int16, needsRestart: Bool, runLimit: Duration
+    ) {
+        self.lease = lease
+        self.kind = kind
+        self.lane = lane
+        self.userID = userID
+        self.serialKey = serialKey
+        self.payload = payload
+        self.attempt = attempt
+        self.maximumAttempts = maximumAttempts
+        self.crashes = crashes
+        self.needsRestart = needsRestart
+        self.runLimit = runLimit
+    }
+}
+
+/// How many jobs a claim may take: never more than the free slots.
+package struct ClaimLimit: Sendable, Hashable {
+    /// Of all lanes together.
+    package var total: Int
+    /// Of the lanes below chat: the rest of the slots is kept for chat.
+    package var background: Int
+
+    /// Negative numbers count as 0.
+    package init(total: Int, background: Int) {
+        self.total = max(0, total)
+        self.background = max(0, min(background, total))
+    }
+}

@@ -31,6 +31,9 @@ let package = Package(
     name: "switchyard",
     targets: [
         // C libraries: each is imported by exactly one Swift module.
+        .target(
+            name: "CLLHTTP",
+            cSettings: [.treatAllWarnings(as: .error), .define("LLHTTP_STRICT_MODE", to: "1")]),
         .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
@@ -43,6 +46,7 @@ let package = Package(
         module("Observability"),
         module("Runtime", ["CLinux"]),
         module("HTTP"),
+        module("HTTPServer", ["CLLHTTP", "HTTP", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
 
         // Tests mirror the modules.
@@ -53,6 +57,7 @@ let package = Package(
         tests("Observability", []),
         tests("Runtime", []),
         tests("HTTP", []),
+        tests("HTTPServer", ["HTTP", "Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
     ]
 )

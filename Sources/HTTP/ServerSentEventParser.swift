@@ -24,8 +24,9 @@ package struct ServerSentEventParser: Sendable {
 
     /// A parser at the start of a stream.
     ///
-    /// - Parameter maxLineBytes: for one line without its end.
-    /// - Parameter maxEventBytes: for the joined data of one event.
+    /// - Parameters:
+    ///   - maxLineBytes: for one line without its end.
+    ///   - maxEventBytes: for the joined data of one event.
     package init(maxLineBytes: Int = 1 << 20, maxEventBytes: Int = 4 << 20) {
         self.maxLineBytes = maxLineBytes
         self.maxEventBytes = maxEventBytes

@@ -4,22 +4,23 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct HTTPTargetTests {
-    @Test(arguments: [
-        ("/", [], []),
-        ("/a/b", ["a", "b"], []),
-        ("/a/", ["a", ""], []),
-        ("//a", ["", "a"], []),
-        ("/a%2Fb/c%20d", ["a/b", "c d"], []),
-        ("/gr%C3%BCn", ["grün"], []),
-        ("/a?", ["a"], []),
-        ("/a?x=1&y=%26%3D&z", ["a"], ["x=1", "y=&=", "z="]),
-        ("/a?q=a+b%2B&&q=2?", ["a"], ["q=a b+", "q=2?"]),
-        ("/a?=v", ["a"], ["=v"]),
-        ("http://host:80/a?b=c", ["a"], ["b=c"]),
-        ("HTTP://host", [], []),
-        ("http://host?x=1", [], ["x=1"]),
-        ("*", ["*"], []),
-    ] as [(String, [String], [String])])
+    @Test(
+        arguments: [
+            ("/", [], []),
+            ("/a/b", ["a", "b"], []),
+            ("/a/", ["a", ""], []),
+            ("//a", ["", "a"], []),
+            ("/a%2Fb/c%20d", ["a/b", "c d"], []),
+            ("/gr%C3%BCn", ["grün"], []),
+            ("/a?", ["a"], []),
+            ("/a?x=1&y=%26%3D&z", ["a"], ["x=1", "y=&=", "z="]),
+            ("/a?q=a+b%2B&&q=2?", ["a"], ["q=a b+", "q=2?"]),
+            ("/a?=v", ["a"], ["=v"]),
+            ("http://host:80/a?b=c", ["a"], ["b=c"]),
+            ("HTTP://host", [], []),
+            ("http://host?x=1", [], ["x=1"]),
+            ("*", ["*"], []),
+        ] as [(String, [String], [String])])
     func `a target is split first and decoded afterwards`(text: String, segments: [String], query: [String]) throws {
         let target = try HTTPTarget(parsing: text.utf8)
         #expect(target.segments == segments)

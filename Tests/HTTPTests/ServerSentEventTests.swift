@@ -6,14 +6,15 @@ import Testing
 struct ServerSentEventTests {
     private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-    @Test(arguments: [
-        (nil, nil, "x", "data: x\n\n"),
-        ("1.2", "content", "{}", "id: 1.2\nevent: content\ndata: {}\n\n"),
-        (nil, nil, "a\nb\r\nc\rd", "data: a\ndata: b\ndata: c\ndata: d\n\n"),
-        (nil, nil, "", "data: \n\n"),
-        (nil, nil, "a\n", "data: a\ndata: \n\n"),
-        ("1\ndata: forged", "a\r\nb", "x", "id: 1data: forged\nevent: ab\ndata: x\n\n"),
-    ] as [(String?, String?, String, String)])
+    @Test(
+        arguments: [
+            (nil, nil, "x", "data: x\n\n"),
+            ("1.2", "content", "{}", "id: 1.2\nevent: content\ndata: {}\n\n"),
+            (nil, nil, "a\nb\r\nc\rd", "data: a\ndata: b\ndata: c\ndata: d\n\n"),
+            (nil, nil, "", "data: \n\n"),
+            (nil, nil, "a\n", "data: a\ndata: \n\n"),
+            ("1\ndata: forged", "a\r\nb", "x", "id: 1data: forged\nevent: ab\ndata: x\n\n"),
+        ] as [(String?, String?, String, String)])
     func `an event is written so that nothing in it can forge a field`(
         id: String?, event: String?, data: String, wire: String
     ) {

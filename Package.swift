@@ -36,6 +36,7 @@ let package = Package(
             cSettings: [.treatAllWarnings(as: .error), .define("LLHTTP_STRICT_MODE", to: "1")]),
         .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
 
         // The product, leaves first.
@@ -47,6 +48,7 @@ let package = Package(
         module("Runtime", ["CLinux"]),
         module("HTTP"),
         module("HTTPServer", ["CLLHTTP", "HTTP", "Observability", "Runtime"]),
+        module("Postgres", ["CPostgres", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
 
         // Tests mirror the modules.
@@ -58,6 +60,7 @@ let package = Package(
         tests("Runtime", []),
         tests("HTTP", []),
         tests("HTTPServer", ["HTTP", "Observability", "Runtime"]),
+        tests("Postgres", ["Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
     ]
 )

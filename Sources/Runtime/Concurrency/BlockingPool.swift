@@ -60,6 +60,19 @@ package final class BlockingPool: Sendable {
         }
     }
 
+    /// Runs a blocking body that nobody waits for, such as a message to another server.
+    ///
+    /// - Returns: false when the line is full; the body is not run then.
+    package func start(_ body: @escaping @Sendable () -> Void) -> Bool {
+        let number = state.withLock { state in
+            state.nextNumber += 1
+            return state.nextNumber
+        }
+        var begun = true
+        submit(Waiting(number: number, begin: body, cancel: {}), refuse: { begun = false })
+        return begun
+    }
+
     private enum Admission { case start, wait, refuse }
 
     private func submit(_ call: Waiting, refuse: () -> Void) {

@@ -45,6 +45,22 @@ enum TestServer {
         do throws(PostgresError) { return .success(try await body()) } catch { return .failure(error) }
     }
 
+    /// Why no connection came about.
+    static func failure(_ configuration: PostgresConfiguration) async -> PostgresError? {
+        await outcome { () throws(PostgresError) in
+            let loop: EventLoop
+            do { loop = try TestServer.loop } catch { throw PostgresError(.closed) }
+            let connection = try await PostgresConnection.connect(
+                configuration, on: loop, blocking: blocking, logger: .discard)
+            await connection.close()
+        }.failure
+    }
+
+    /// Waits until so many calls are on the wire, or in line.
+    static func until(_ connection: PostgresConnection, inFlight: Int, waiting: Int) async {
+        while await connection.load != [inFlight, waiting] { await Task.yield() }
+    }
+
     /// Waits until the server says so: no guess at how long something takes.
     static func until(_ connection: PostgresConnection, _ condition: SQL) async throws {
         while true {
@@ -53,4 +69,9 @@ enum TestServer {
             await Task.yield()
         }
     }
+}
+
+extension PostgresConnection {
+    /// Calls on the wire, and in line.
+    var load: [Int] { [inFlight.count, waiting.count] }
 }

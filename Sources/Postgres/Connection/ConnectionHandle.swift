@@ -47,7 +47,14 @@ import Observability
     var descriptor: Int32 { unsafe PQsocket(connection) }
     var isBroken: Bool { unsafe PQstatus(connection) == CONNECTION_BAD }
     var processID: Int32 { unsafe PQbackendPID(connection) }
-    var isInTransaction: Bool { unsafe PQtransactionStatus(connection) != PQTRANS_IDLE }
+    /// nil while something is on the wire.
+    var isInTransaction: Bool? {
+        switch unsafe PQtransactionStatus(connection) {
+        case PQTRANS_IDLE: false
+        case PQTRANS_ACTIVE: nil
+        default: true
+        }
+    }
     var serverVersion: Int { Int(unsafe PQserverVersion(connection)) }
     /// May quote what was sent.
     var errorMessage: String { unsafe PQerrorMessage(connection).map { unsafe String(cString: $0) } ?? "" }

@@ -65,6 +65,8 @@ enum Expectation {
     /// The Sync behind either.
     case upkeepEnd
     case statement(Exchange, index: Int)
+    /// The Sync behind the statements when more of the call follows.
+    case commit(Exchange)
     case end(Exchange)
     case script(Exchange)
 
@@ -72,7 +74,7 @@ enum Expectation {
     var isCommand: Bool {
         switch self {
         case .preparation, .deallocation, .statement, .script: true
-        case .upkeepEnd, .end: false
+        case .upkeepEnd, .commit, .end: false
         }
     }
 }

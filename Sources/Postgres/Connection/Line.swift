@@ -58,3 +58,5 @@ struct Line<Element> {
         for element in elements[head...] { if let element { body(element) } }
     }
 }
+
+extension Line: Sendable where Element: Sendable {}

@@ -6,9 +6,10 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
     package var applicationName = "switchyard"
     /// Settings of the session from its first moment, such as `synchronous_commit` = `off`, `statement_timeout` = `5s`.
     package var runtimeParameters: [String: String] = [:]
-    /// From the first packet to the first statement, and how long a statement that was cancelled may still take to end
-    /// before the connection is given up.
+    /// From the first packet to the first statement.
     package var connectTimeout: Duration = .seconds(5)
+    /// How long a statement that was cancelled may still take to end before the connection is given up.
+    package var cancelGrace: Duration = .seconds(5)
     /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
     package var tcpUserTimeout: Duration = .seconds(10)
     /// Statements kept prepared a connection; the least recently used is deallocated for a new one.

@@ -17,7 +17,7 @@ extension PostgresConnection {
             exchange.givenUp = reason
             // Whatever happens on the way, the caller hears within this time.
             if let timer = exchange.timer { loop.cancel(timer) }
-            exchange.timer = loop.schedule(at: .now + configuration.connectTimeout) { [weak self] in
+            exchange.timer = loop.schedule(at: .now + configuration.cancelGrace) { [weak self] in
                 self?.assumeIsolated { $0.end(.lost, detail: "a cancelled statement did not end") }
             }
         }

@@ -10,6 +10,8 @@ extension PostgresConnection {
             await withCheckedContinuation { continuation in
                 connecting = continuation
                 begin(parameters, deadline)
+                // A cancellation that came before found nothing to end.
+                if Task.isCancelled { failConnecting(PostgresError(.cancelled)) }
             }
         } onCancel: {
             loop.execute { [weak self] in

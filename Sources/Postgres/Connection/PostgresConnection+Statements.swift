@@ -2,10 +2,9 @@
 import Runtime
 
 extension PostgresConnection {
-    /// Runs one statement.
+    /// Runs one statement. At the deadline it is cancelled on the server, or dropped from the line.
     ///
-    /// - Parameter deadline: when the statement is to be cancelled on the server, or dropped from the line.
-    /// - Throws: `sqlState`, `connectionLost`, `queueFull`, `cancelled`, `deadlineExceeded`, `invalidStatement`, `closed`.
+    /// Throws `sqlState`, `connectionLost`, `queueFull`, `cancelled`, `deadlineExceeded`, `invalidStatement`, `closed`.
     package func query(
         _ sql: SQL, deadline: ContinuousClock.Instant? = nil
     ) async throws(PostgresError) -> PostgresRows {
@@ -41,30 +40,36 @@ extension PostgresConnection {
         _ = try await perform(.script(script), owner: nil, deadline: deadline)
     }
 
-    /// Puts a call in line and waits for its answer.
-    ///
-    /// - Parameter shielded: not given up when the task is cancelled, for the end of a transaction.
+    /// Puts a call in line and waits for its answer. A shielded one is not given up when the task is cancelled: the
+    /// end of a transaction.
     func perform(
-        _ body: Exchange.Body, owner: UInt64?, deadline: ContinuousClock.Instant?, shielded: Bool = false
+        _ body: Exchange.Body, owner: UInt64?, deadline: ContinuousClock.Instant?, shielded: Bool = false,
+        number: UInt64? = nil
     ) async throws(PostgresError) -> [PostgresRows] {
-        if case .statements(let statements) = body { try Self.check(statements) }
+        if case .statements(let statements) = body { for sql in statements { try sql.checkSendable() } }
         if case .script(let script) = body, script.utf8.contains(0) { throw PostgresError(.invalidStatement) }
-        lastNumber += 1
-        let number = lastNumber
-        if shielded { return try await wait(number, body, owner, deadline).get() }
+        let number = number ?? nextNumber()
+        if shielded { return try await wait(number, body, owner, deadline, shielded: true).get() }
         if Task.isCancelled { throw PostgresError(.cancelled) }
         return try await withTaskCancellationHandler {
-            await wait(number, body, owner, deadline)
+            await wait(number, body, owner, deadline, shielded: false)
         } onCancel: {
             loop.execute { [weak self] in self?.assumeIsolated { $0.giveUp(number, .task) } }
         }.get()
     }
 
+    func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
     private func wait(
-        _ number: UInt64, _ body: Exchange.Body, _ owner: UInt64?, _ deadline: ContinuousClock.Instant?
+        _ number: UInt64, _ body: Exchange.Body, _ owner: UInt64?, _ deadline: ContinuousClock.Instant?, shielded: Bool
     ) async -> Exchange.Answer {
         await withCheckedContinuation { answer in
             submit(number, body, owner, deadline, answer)
+            // A cancellation that came before found nothing to give up.
+            if !shielded, Task.isCancelled { giveUp(number, .task) }
         }
     }
 
@@ -88,18 +93,5 @@ extension PostgresConnection {
         if owner != nil, owner != self.owner { return .closed }
         let line = owner == nil ? waiting.count : ownerWaiting.count
         return line >= configuration.waitingLimit ? .queueFull : nil
-    }
-
-    private static func check(_ statements: [SQL]) throws(PostgresError) {
-        for sql in statements {
-            let bytes = sql.writer.bytes.count + sql.text.utf8.count
-            if sql.writer.refusal == nil, sql.binds.count <= 65_535, bytes < 1_000_000_000 { continue }
-            let reason =
-                switch sql.writer.refusal {
-                case .nulInText: "a text holds U+0000"
-                case .outOfRange, nil: "the values are too many or too large"
-                }
-            throw PostgresError(.invalidStatement, detail: reason).during(sql.text)
-        }
     }
 }

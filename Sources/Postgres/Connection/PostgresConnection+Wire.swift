@@ -78,9 +78,14 @@ extension PostgresConnection {
             guard sent == .sent else { return .broken }
             expected.append(.statement(exchange, index: index))
         }
+        if !evicted.isEmpty {
+            guard handle?.synchronize() == .sent else { return .broken }
+            expected.append(.commit(exchange))
+            guard deallocate(evicted) == .sent else { return .broken }
+        }
         guard handle?.synchronize() == .sent else { return .broken }
         expected.append(.end(exchange))
-        return evicted.isEmpty ? .sent : deallocate(evicted)
+        return .sent
     }
 
     /// Behind the statements, which may be the last to use them.
@@ -89,8 +94,6 @@ extension PostgresConnection {
             guard handle?.sendDeallocate(name) == .sent else { return .broken }
             expected.append(.deallocation)
         }
-        guard handle?.synchronize() == .sent else { return .broken }
-        expected.append(.upkeepEnd)
         return .sent
     }
 
@@ -145,15 +148,15 @@ extension PostgresConnection {
 
     private func take(_ result: ResultHandle, _ expectation: Expectation) {
         switch (expectation, result.status) {
-        case (.upkeepEnd, .synchronized):
+        case (.upkeepEnd, .synchronized), (.commit, .synchronized):
             _ = expected.popFirst()
         case (.end(let exchange), .synchronized):
             _ = expected.popFirst()
             complete(exchange)
-        case (.end(let exchange), .failed):
+        case (.commit(let exchange), .failed), (.end(let exchange), .failed):
             // A deferred constraint fails at the commit, after every statement has succeeded.
             note(result, exchange, index: nil)
-        case (.upkeepEnd, _), (.end, _), (_, .synchronized):
+        case (.upkeepEnd, _), (.commit, _), (.end, _), (_, .synchronized):
             end(.lost, detail: "the server's answers are out of order")
         case (.preparation(let exchange, let text), .failed):
             sawResult = true
@@ -203,7 +206,7 @@ extension PostgresConnection {
 
     private func complete(_ exchange: Exchange) {
         _ = inFlight.popFirst()
-        setClean(owner != nil || handle?.isInTransaction == false)
+        if owner != nil { setClean(true) } else if let open = handle?.isInTransaction { setClean(!open) }
         if inFlight.isEmpty, !cancelIsOut { drainAfterCancel = false }
         if repeatIfInnocent(exchange) { return }
         finish(exchange, answer(of: exchange))

@@ -77,12 +77,9 @@ import Synchronization
 
     /// Connects within the configuration's `connectTimeout`.
     ///
-    /// - Parameters:
-    ///   - loop: where the connection lives.
-    ///   - blocking: resolves names and sends cancels.
-    ///   - onNotification: called on the loop for each NOTIFY, in order; must not block.
-    ///   - onClose: called once on the loop when an open connection ends, for whatever reason.
-    /// - Throws: `connectionFailed`, `cancelled`, `invalidConfiguration`.
+    /// The blocking pool resolves names and sends cancels. `onNotification` is called on the loop for each NOTIFY, in
+    /// order; `onClose` once on the loop when an open connection ends, for whatever reason. Neither may block.
+    /// Throws `connectionFailed`, `cancelled`, `invalidConfiguration`.
     package static func connect(
         _ configuration: PostgresConfiguration, on loop: EventLoop, blocking: BlockingPool, logger: Logger,
         onNotification: (@Sendable (_ channel: String, _ payload: String) -> Void)? = nil,
@@ -114,6 +111,9 @@ import Synchronization
 
     /// Ends the connection at once. What waits gets `closed`, what was sent `connectionLost`.
     package func close() { end(.closed, detail: nil) }
+
+    /// The same from where one cannot wait.
+    nonisolated func closeSoon() { loop.execute { self.assumeIsolated { $0.close() } } }
 
     func setOpen() {
         state = .open

@@ -53,9 +53,10 @@ extension PostgresConnection {
     /// Runs a body in a transaction that has the connection to itself: commits when it returns, rolls back when it
     /// throws. BEGIN travels with the first statement, so the transaction costs one round trip more than its body.
     ///
-    /// - Parameter deadline: of every statement, the waiting for the connection, and the commit.
-    /// - Throws: the body's error; of the commit `sqlState`, `transactionAborted` when the body hid a failed
-    ///   statement, `connectionLost(mayHaveCommitted: true)` when its answer never came.
+    /// The deadline is that of every statement, of the waiting for the connection, and of the commit.
+    ///
+    /// Throws the body's error; of the commit `sqlState`, `transactionAborted` when the body hid a failed
+    /// statement, `connectionLost(mayHaveCommitted: true)` when its answer never came.
     nonisolated package func withTransaction<Value>(
         _ isolation: PostgresIsolation = .readCommitted, deadline: ContinuousClock.Instant? = nil,
         _ body: (PostgresTransaction) async throws -> Value
@@ -76,8 +77,8 @@ extension PostgresConnection {
         _ isolation: PostgresIsolation, _ deadline: ContinuousClock.Instant?
     ) async throws(PostgresError) -> UInt64 {
         // The call's number becomes the transaction's.
-        let number = lastNumber + 1
-        _ = try await perform(.exclusive, owner: nil, deadline: deadline)
+        let number = nextNumber()
+        _ = try await perform(.exclusive, owner: nil, deadline: deadline, number: number)
         ownerBegin = isolation.begin
         return number
     }
@@ -97,7 +98,7 @@ extension PostgresConnection {
         defer { release(number) }
         guard state == .open, owner == number, ownerHasBegun else { return }
         do throws(PostgresError) {
-            let deadline = ContinuousClock.now + configuration.connectTimeout
+            let deadline = ContinuousClock.now + configuration.cancelGrace
             _ = try await perform(.statements([Self.rollBack]), owner: number, deadline: deadline, shielded: true)
         } catch {
             logger.warning("a transaction could not be rolled back", [.errorCode: .string(error.label)])

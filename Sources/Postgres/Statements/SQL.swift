@@ -114,3 +114,17 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         package mutating func appendInterpolation(fragment: SQL) { statement.append(fragment) }
     }
 }
+
+extension SQL {
+    /// What libpq and the protocol cannot carry, found before anything is sent.
+    func checkSendable() throws(PostgresError) {
+        let size = writer.bytes.count + text.utf8.count
+        if writer.refusal == nil, binds.count <= 65_535, size < 1_000_000_000 { return }
+        let reason =
+            switch writer.refusal {
+            case .nulInText: "a text holds U+0000"
+            case .outOfRange, nil: "the values are too many or too large"
+            }
+        throw PostgresError(.invalidStatement, detail: reason).during(text)
+    }
+}

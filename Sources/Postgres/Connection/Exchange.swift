@@ -30,7 +30,7 @@ final class Exchange {
     /// The statement the error belongs to, and whether it may be sent again because of a void plan.
     var failedIndex: Int?
     var planIsVoid = false
-    var wasRepeated = false
+    var repeats = 0
     var givenUp: GivenUp?
     /// A cancel meant for another statement may have hit this one.
     var isExposedToCancel = false
@@ -48,7 +48,7 @@ final class Exchange {
     func resume(_ result: Answer) { answer.resume(returning: result) }
 
     func resetForRepeat() {
-        wasRepeated = true
+        repeats += 1
         results = []
         error = nil
         failedIndex = nil

@@ -23,7 +23,8 @@ extension PostgresConnection {
         try await query(sql, deadline: deadline).affectedRows
     }
 
-    /// Runs statements in one round trip and one implicit transaction: all or none.
+    /// Runs statements in one round trip and one implicit transaction: all or none. They do not begin or end
+    /// transactions themselves.
     ///
     /// - Returns: one result a statement.
     /// - Throws: as ``query(_:deadline:)``: the first failure; the statements behind it are not run.

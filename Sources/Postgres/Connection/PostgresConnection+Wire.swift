@@ -194,6 +194,8 @@ extension PostgresConnection {
                 || (error.sqlState == "0A000" && result.errorRoutine == "RevalidateCachedQuery")
         }
         exchange.error = error
+        // The server hangs up after this: nobody is to be given the connection in the meantime.
+        if result.isFatal { end(.lost, detail: error.detail) }
     }
 
     private func completeCommand(_ expectation: Expectation) {
@@ -225,13 +227,13 @@ extension PostgresConnection {
         return .failure(error)
     }
 
-    /// A call that failed for what others did is sent once more: its plan was made void by a change of the schema,
+    /// A call that failed for what others did is sent again: its plan was made void by a change of the schema,
     /// or it was hit by a cancel meant for the one before it. Never within a transaction, which is rolled back.
     private func repeatIfInnocent(_ exchange: Exchange) -> Bool {
-        guard let error = exchange.error, !exchange.wasRepeated, exchange.owner == nil, exchange.givenUp == nil,
+        guard let error = exchange.error, exchange.repeats < 16, exchange.owner == nil, exchange.givenUp == nil,
             case .statements(let statements) = exchange.body
         else { return false }
-        let planIsVoid = exchange.planIsVoid && exchange.failedIndex == 0
+        let planIsVoid = exchange.planIsVoid && exchange.failedIndex == 0 && exchange.repeats == 0
         guard planIsVoid || (error.sqlState == "57014" && exchange.isExposedToCancel) else { return false }
         if planIsVoid { for sql in statements { cache.forget(sql.text) } }
         exchange.resetForRepeat()

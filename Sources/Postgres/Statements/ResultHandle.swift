@@ -72,6 +72,12 @@ import CPostgres
     /// The function of the server that raised the error; tells a stale plan from other refusals.
     var errorRoutine: String? { field(UInt8(ascii: "R")) }
 
+    /// The server ends the connection with this error.
+    var isFatal: Bool {
+        let severity = field(UInt8(ascii: "V"))
+        return severity == "FATAL" || severity == "PANIC"
+    }
+
     var error: PostgresError {
         let state = field(UInt8(ascii: "C"))
         let message = unsafe PQresultErrorMessage(result).map { unsafe String(cString: $0) }

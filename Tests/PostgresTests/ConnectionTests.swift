@@ -187,21 +187,17 @@ struct ConnectionTests {
             $0.inFlightLimit = 1
             $0.waitingLimit = 2
         }
-        let refused = try await withThrowingTaskGroup(of: Bool.self) { group in
-            for _ in 0..<4 {
-                group.addTask {
-                    do throws(PostgresError) {
-                        _ = try await connection.query("SELECT pg_sleep(0.2)")
-                        return false
-                    } catch {
-                        #expect(error.code == .queueFull)
-                        return true
-                    }
-                }
+        await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 { group.addTask { _ = try await connection.query("SELECT pg_sleep(50)") } }
+            await TestServer.until(connection, inFlight: 1, waiting: 2)
+            let refused = await TestServer.outcome { () throws(PostgresError) in
+                try await connection.query("SELECT 1")
             }
-            return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            #expect(refused.failure?.code == .queueFull)
+            #expect(refused.failure?.isRetryable == true)
+            group.cancelAll()
         }
-        #expect(refused == 1)
+        #expect(try await connection.query("SELECT 1").count == 1)
         await connection.close()
     }
 }

@@ -42,18 +42,19 @@ struct FaultTests {
 
     @Test func `a statement that waits in line is dropped from it`() async throws {
         let connection = try await TestServer.connect { $0.inFlightLimit = 1 }
-        let observer = try await TestServer.connect()
         try await connection.execute("CREATE TEMP TABLE never (a int8)")
-        async let running = connection.query("SELECT pg_sleep(0.3)")
-        try await TestServer.until(observer, sleeping(connection))
-        let dropped = await TestServer.outcome { () throws(PostgresError) in
-            try await connection.execute("INSERT INTO never VALUES (1)", deadline: .now)
+        await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try await connection.query("SELECT pg_sleep(50)") }
+            await TestServer.until(connection, inFlight: 1, waiting: 0)
+            let dropped = await TestServer.outcome { () throws(PostgresError) in
+                try await connection.execute("INSERT INTO never VALUES (1)", deadline: .now)
+            }
+            #expect(dropped.failure?.code == .deadlineExceeded)
+            await #expect(connection.load == [1, 0])
+            group.cancelAll()
         }
-        #expect(dropped.failure?.code == .deadlineExceeded)
-        _ = try await running
         #expect(try await connection.query("SELECT FROM never").isEmpty)
         await connection.close()
-        await observer.close()
     }
 
     @Test func `hundreds of tasks cancelled at any moment leave a working connection`() async throws {

@@ -80,6 +80,16 @@ struct BlockingPoolTests {
         await #expect(throws: Refused.self) { try await pool.run { throw Refused() } }
     }
 
+    @Test func `a body nobody waits for runs, unless the line is full`() async throws {
+        let pool = BlockingPool(threadCount: 1, queueLimit: 1)
+        let gate = try ThreadGate()
+        let ran = ShutdownSignal()
+        let accepted = [pool.start { gate.wait() }, pool.start { ran.trigger() }, pool.start {}]
+        #expect(accepted == [true, true, false])
+        gate.signal()
+        await ran.wait()
+    }
+
     @Test func `no more run at once than there are threads, and all run`() async throws {
         let pool = BlockingPool(threadCount: 3, queueLimit: 100)
         let gauge = Gauge()

@@ -31,6 +31,7 @@ let package = Package(
     name: "switchyard",
     targets: [
         // C libraries: each is imported by exactly one Swift module.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
             name: "CLLHTTP",
             cSettings: [.treatAllWarnings(as: .error), .define("LLHTTP_STRICT_MODE", to: "1")]),
@@ -48,8 +49,10 @@ let package = Package(
         module("Runtime", ["CLinux"]),
         module("HTTP"),
         module("HTTPServer", ["CLLHTTP", "HTTP", "Observability", "Runtime"]),
+        module("HTTPClient", ["CCurl", "HTTP", "Observability", "Runtime"]),
         module("Postgres", ["CPostgres", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
+        module("TestSupport", ["HTTP", "JSON", "Observability", "Runtime"]),
 
         // Tests mirror the modules.
         tests("JSON", []),
@@ -60,6 +63,7 @@ let package = Package(
         tests("Runtime", []),
         tests("HTTP", []),
         tests("HTTPServer", ["HTTP", "Observability", "Runtime"]),
+        tests("HTTPClient", ["HTTP", "Observability", "Runtime", "TestSupport"]),
         tests("Postgres", ["Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
     ]

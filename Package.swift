@@ -29,6 +29,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let package = Package(
     name: "switchyard",
+    products: [
+        .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"])
+    ],
     targets: [
         // C libraries: each is imported by exactly one Swift module.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -52,6 +55,9 @@ let package = Package(
         module("HTTPClient", ["CCurl", "HTTP", "Observability", "Runtime"]),
         module("Postgres", ["CPostgres", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
+        .executableTarget(
+            name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
+            path: "Sources/ProviderSimulator", swiftSettings: strict),
         module("TestSupport", ["HTTP", "JSON", "Observability", "Runtime"]),
 
         // Tests mirror the modules.
@@ -66,5 +72,6 @@ let package = Package(
         tests("HTTPClient", ["HTTP", "Observability", "Runtime", "TestSupport"]),
         tests("Postgres", ["Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
+        tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
     ]
 )

@@ -46,6 +46,15 @@ package struct HTTPResponseBody: AsyncSequence, Sendable {
         }
     }
 
+    /// Changes the patience with the rest of the body, for readers who expect less of it once it flows.
+    ///
+    /// - Parameters:
+    ///   - idle: the longest silence.
+    ///   - deadline: when the whole exchange must be over; `nil` for no such bound.
+    package func limit(idle: Duration, deadline: ContinuousClock.Instant?) {
+        transfer.driver.limit(transfer.number, idle: idle, deadline: deadline)
+    }
+
     /// The whole body, for answers that are short by nature.
     ///
     /// - Throws: `tooLarge` as soon as it is over `limitBytes`; the transfer is then ended.

@@ -58,6 +58,11 @@ final class Transfer {
         return code == 0 ? nil : code
     }
 
+    func limit(idle: Duration, deadline: ContinuousClock.Instant?) {
+        deadlines.limit(idle: idle, deadline: deadline)
+        arm()
+    }
+
     /// Why it ended: by a limit of ours found within a callback, or by what libcurl says.
     func error(libraryCode: Int) -> HTTPClientError {
         if let failure { return HTTPClientError(failure, mayHaveReachedServer: wasSent) }

@@ -6,7 +6,7 @@
 struct TransferDeadlines {
     private enum Phase { case connecting, awaitingHead, receiving, heldBack }
 
-    private let limits: HTTPClientTimeLimits
+    private var limits: HTTPClientTimeLimits
     private var phase = Phase.connecting
     /// When the phase began, or the last byte came.
     private var base: ContinuousClock.Instant
@@ -14,6 +14,12 @@ struct TransferDeadlines {
     init(_ limits: HTTPClientTimeLimits, startingAt now: ContinuousClock.Instant) {
         self.limits = limits
         base = now
+    }
+
+    /// Another patience from now on; what has begun to count goes on counting.
+    mutating func limit(idle: Duration, deadline: ContinuousClock.Instant?) {
+        limits.idle = idle
+        limits.deadline = deadline
     }
 
     /// The connection stands. A second time when libcurl repeats a request on a fresh connection.

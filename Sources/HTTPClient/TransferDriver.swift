@@ -37,6 +37,10 @@ import Runtime
         onLoop { $0.goOn(number) }
     }
 
+    nonisolated func limit(_ number: UInt64, idle: Duration, deadline: ContinuousClock.Instant?) {
+        onLoop { $0.transfers[number]?.limit(idle: idle, deadline: deadline) }
+    }
+
     private nonisolated func onLoop(_ body: @escaping @Sendable (isolated TransferDriver) -> Void) {
         loop.execute { self.assumeIsolated { body($0) } }
     }

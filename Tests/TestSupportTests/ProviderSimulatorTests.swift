@@ -97,7 +97,8 @@ struct ProviderSimulatorTests {
     func `a silent stream stays open until the client leaves, which is recorded`(_ fault: String) async throws {
         try await withSimulator { simulator, client in
             let body = #"{"model":"sim?tokens=4&fault=\#(fault)&after=2","messages":[],"stream":true}"#
-            let limits = HTTPClientTimeLimits(firstByte: .milliseconds(50), idle: .milliseconds(50))
+            let limits = HTTPClientTimeLimits(
+                firstByte: fault == "hang" ? .milliseconds(50) : .seconds(30), idle: .milliseconds(50))
             do throws(HTTPClientError) {
                 let response = try await client.open(
                     HTTPClientRequest(

@@ -55,6 +55,7 @@ let package = Package(
         module("HTTPClient", ["CCurl", "HTTP", "Observability", "Runtime"]),
         module("Postgres", ["CPostgres", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
+        module("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability"]),
         .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),
@@ -72,6 +73,7 @@ let package = Package(
         tests("HTTPClient", ["HTTP", "Observability", "Runtime", "TestSupport"]),
         tests("Postgres", ["Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
+        tests("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability", "Runtime", "TestSupport"]),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
     ]
 )

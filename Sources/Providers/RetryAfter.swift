@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import HTTP
+
+/// How long a provider asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date.
+enum RetryAfter {
+    /// `nil` without a header that can be understood. `now` is in seconds since 1970; dates in the past are no wait.
+    static func duration(in fields: HTTPFields, now: Int64) -> Duration? {
+        if let text = fields["retry-after-ms"], let milliseconds = Double(text), milliseconds >= 0 {
+            return .milliseconds(min(milliseconds, 1e12))
+        }
+        guard let text = fields[.retryAfter] else { return nil }
+        if let seconds = Double(text), seconds >= 0 { return .seconds(min(seconds, 1e9)) }
+        return seconds(ofDate: text).map { .seconds(max(0, $0 - now)) }
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds since 1970; the obsolete forms are nobody's any more.
+    static func seconds(ofDate text: String) -> Int64? {
+        let parts = text.split(separator: " ")
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        guard parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT", let day = Int64(parts[1]),
+            let month = months.firstIndex(of: String(parts[2])), let year = Int64(parts[3]), year >= 1970, year < 10_000
+        else { return nil }
+        let clock = parts[4].split(separator: ":").compactMap { Int64($0) }
+        guard clock.count == 3, (1...31).contains(day), (0..<24).contains(clock[0]), (0..<60).contains(clock[1]),
+            (0...60).contains(clock[2])
+        else { return nil }
+        return days(year, Int64(month) + 1, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+    }
+
+    /// Days since 1970 in the proleptic Gregorian calendar; March counts as the first month, so that the leap day is last.
+    private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+        let shiftedYear = month > 2 ? year : year - 1
+        let era = shiftedYear / 400
+        let yearOfEra = shiftedYear - era * 400
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+}

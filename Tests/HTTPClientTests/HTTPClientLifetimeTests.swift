@@ -216,6 +216,26 @@ struct HTTPClientLifetimeTests {
         }
     }
 
+    @Test func `a client that is dropped closes the connections it has kept`() async throws {
+        let left = Gate()
+        let server = try RawServer { connection in
+            _ = try connection.readRequest()
+            try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            connection.waitForPeerToLeave()
+            left.open()
+        }
+        let loop = try EventLoop(name: "test")
+        do {
+            let client = HTTPClient(loops: [loop], configuration: HTTPClientConfiguration(userAgent: "switchyard/test"))
+            let response = try await client.open(HTTPClientRequest(.get, url: server.url()))
+            #expect(await read(response.body).text == "ok")
+            #expect(!left.isOpen)
+        }
+        await left.wait()
+        server.stop()
+        loop.shutDown()
+    }
+
     @Test(arguments: ["127.0.0.1", "localhost", "0.0.0.0", "2130706433", "[::ffff:127.0.0.1]"])
     func `a guarded request does not connect to this machine, whatever it is called`(_ host: String) async throws {
         try await withClient { connection in

@@ -30,7 +30,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let package = Package(
     name: "switchyard",
     products: [
-        .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"])
+        .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"]),
     ],
     targets: [
         // C libraries: each is imported by exactly one Swift module.
@@ -55,11 +55,15 @@ let package = Package(
         module("HTTPClient", ["CCurl", "HTTP", "Observability", "Runtime"]),
         module("Postgres", ["CPostgres", "Observability", "Runtime"]),
         module("Jobs", ["Chat", "JSON"]),
+        module(
+            "Persistence", ["Chat", "Cryptography", "JSON", "Jobs", "Observability", "Postgres", "Runtime"],
+            resources: [.embedInCode("Migrations")]),
         module("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability"]),
         .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),
-        module("TestSupport", ["HTTP", "JSON", "Observability", "Runtime"]),
+        module(
+            "TestSupport", ["Cryptography", "HTTP", "JSON", "Observability", "Persistence", "Postgres", "Runtime"]),
 
         // Tests mirror the modules.
         tests("JSON", []),
@@ -73,6 +77,9 @@ let package = Package(
         tests("HTTPClient", ["HTTP", "Observability", "Runtime", "TestSupport"]),
         tests("Postgres", ["Observability", "Runtime"]),
         tests("Jobs", ["Chat"]),
+        tests(
+            "Persistence",
+            ["Chat", "Cryptography", "JSON", "Jobs", "Observability", "Postgres", "Runtime", "TestSupport"]),
         tests("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability", "Runtime", "TestSupport"]),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
     ]

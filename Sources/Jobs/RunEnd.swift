@@ -30,6 +30,6 @@ package enum Settlement: Sendable, Hashable {
     case held(wake: Set<Lane>)
     /// The lease was another's or gone: nothing was written. A normal outcome, counted.
     case stale
-    /// The lease held, but the job was cancelled in the meantime and has been ended so instead.
-    case cancelledInstead(wake: Set<Lane>)
+    /// The lease holds and nothing was written: the job was cancelled meanwhile and is to be ended so.
+    case cancelRequested
 }

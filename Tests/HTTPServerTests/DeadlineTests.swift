@@ -62,8 +62,8 @@ struct DeadlineTests {
         try await withServer(
             makeRouter(),
             configure: {
-                $0.headTimeout = .milliseconds(100)
-                $0.idleTimeout = .milliseconds(100)
+                $0.headTimeout = .seconds(2)
+                $0.idleTimeout = .seconds(2)
             }
         ) { server in
             let silent = try await server.connect()

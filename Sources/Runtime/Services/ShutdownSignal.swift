@@ -59,4 +59,17 @@ package final class ShutdownSignal: Sendable {
         }
         forget(number)
     }
+
+    /// Returns when triggered, cancelled, or after a time: the pause of a periodic service.
+    package func wait(atMost duration: Duration) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.wait() }
+            group.addTask {
+                // Cancelled means the pause is over.
+                do { try await ContinuousClock().sleep(for: duration) } catch { return }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
 }

@@ -34,6 +34,14 @@ import Glibc
         _ = pthread_join(handle, nil)
     }
 
+    /// Blocks the calling thread, which must be one of ours: never a loop or the cooperative pool.
+    package static func sleep(for duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var remaining = timespec()
+        while unsafe nanosleep(&time, &remaining) != 0 && errno == EINTR { time = remaining }
+    }
+
     private final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void

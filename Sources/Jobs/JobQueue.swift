@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+
+/// What a queue promises, whatever it is built on. One conformance suite runs on each implementation.
+///
+/// Every write for a running job holds only while its lease stands. All calls are safe to repeat when they end
+/// with ``JobQueueError/unavailable``: what was done already is found done.
+package protocol JobQueue: Sendable {
+    /// Stores jobs and lines them up; a repeated id changes nothing. Returns the lanes to wake.
+    func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane>
+
+    /// Takes jobs for free slots, best first, each under a new lease; never more than asked for.
+    func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob]
+
+    /// Ends a run, with the last events of its stream in the same transaction.
+    func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
+    ) async throws(JobQueueError) -> Settlement
+
+    /// Ends or marks a job of an owner, wherever it stands.
+    func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation
+
+    /// Lines up what is due. Returns the lanes to wake and the time until the next is due.
+    func moveDue() async throws(JobQueueError) -> DueMove
+
+    /// Puts back what a dead worker held, ends what was cancelled or keeps killing its workers.
+    func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue
+
+    /// Gives back a lease that its worker does not know. Returns the lanes to wake.
+    func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Set<Lane>
+
+    /// One job of an owner; nil when there is none, or it is another's.
+    func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord?
+}
+
+/// What became of a wish to cancel.
+package enum Cancellation: Sendable, Hashable {
+    /// It was not running and is ended now; its last events are in the log. Wake the lanes.
+    case ended(wake: Set<Lane>, events: [StampedEvent])
+    /// Its run is told to end.
+    case requested(Lease)
+    /// It had ended before.
+    case alreadyEnded
+    /// There is no such job of this owner.
+    case notFound
+}
+
+/// What lining up due jobs found.
+package struct DueMove: Sendable, Hashable {
+    /// Lanes that have new work.
+    package var wake: Set<Lane>
+    /// Until the next deferred job is due; nil when there is none.
+    package var nextDue: Duration?
+
+    /// See the properties.
+    package init(wake: Set<Lane>, nextDue: Duration?) {
+        self.wake = wake
+        self.nextDue = nextDue
+    }
+}
+
+/// What a rescue did.
+package struct Rescue: Sendable, Hashable {
+    /// Jobs that are in line again.
+    package var putBackCount: Int
+    /// Jobs that were ended: cancelled ones and poison.
+    package var endedCount: Int
+    /// Lanes that have new work.
+    package var wake: Set<Lane>
+    /// Stored by the rescue, to be announced.
+    package var events: [StampedEvent]
+
+    /// See the properties.
+    package init(putBackCount: Int, endedCount: Int, wake: Set<Lane>, events: [StampedEvent]) {
+        self.putBackCount = putBackCount
+        self.endedCount = endedCount
+        self.wake = wake
+        self.events = events
+    }
+}
+
+/// Why the queue could not do what was asked.
+package enum JobQueueError: Error, Sendable, Hashable {
+    /// The database is away, or the answer of a commit was lost. Repeat.
+    case unavailable
+    /// The calling task was cancelled.
+    case cancelled
+    /// Anything else, which repeating does not mend; the words are for the log.
+    case failed(String)
+}

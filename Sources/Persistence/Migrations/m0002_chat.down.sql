@@ -1,0 +1,1 @@
+DROP TABLE idempotency_keys, system_settings, usage, messages, sessions, models, refresh_tokens, users;

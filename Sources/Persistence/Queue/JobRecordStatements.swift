@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Postgres
+
+/// Reading a job for its owner.
+enum JobRecordStatements {
+    /// A job and where it stands: the record when it has ended, else the table that holds it.
+    /// Index: jobs_pkey, running_pkey, deferred_job.
+    static func record(_ job: JobID, owner: UserID) -> SQL {
+        """
+        SELECT j.id, j.kind, j.lane,
+               coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.job IS NOT NULL THEN 1 ELSE 2 END)::smallint,
+               j.user_id, coalesce(j.attempt, r.attempt, d.attempt, 0)::smallint, j.max_attempts, j.priority,
+               j.created_at, coalesce(d.due, j.run_at), coalesce(j.started_at, r.started_at), j.finished_at,
+               j.result, j.error_code, j.error_message,
+               coalesce(j.lease, r.lease, d.lease,
+                        (SELECT q.lease FROM ready q
+                         WHERE (q.lane, q.gate, q.tag, q.job) = (j.lane, j.gate, j.tag, j.id)), 0)
+        FROM jobs j
+        LEFT JOIN running r ON r.job = j.id
+        LEFT JOIN deferred d ON d.job = j.id
+        WHERE j.id = \(job) AND j.user_id = \(owner)
+        """
+    }
+
+    static func decode(_ row: PostgresRow) throws(PostgresError) -> JobRecord {
+        let (
+            id, kind, lane, state, user, attempt, maximum, priority, created, runAt, started, finished, result, code,
+            message, lease
+        ) = try row.decode(
+            JobID.self, String.self, Int16.self, Int16.self, UserID.self, Int16.self, Int16.self, Int16.self,
+            Timestamp.self, Timestamp.self, Timestamp?.self, Timestamp?.self, String?.self, String?.self,
+            String?.self, Int64.self)
+        return JobRecord(
+            id: id, kind: JobKind(rawValue: kind), lane: Lane(rawValue: lane) ?? .embedding,
+            state: JobState(rawValue: state) ?? .ready, userID: user, attempt: attempt, maximumAttempts: maximum,
+            priority: priority, createdAt: created, runAt: runAt, startedAt: started, finishedAt: finished,
+            result: result.map { Array($0.utf8) }, errorCode: code, errorMessage: message, lease: lease)
+    }
+}

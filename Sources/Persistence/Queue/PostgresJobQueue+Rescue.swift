@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+import Postgres
+
+extension PostgresJobQueue {
+    package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue {
+        try await mapping {
+            let lanes = try await pool.query(RescueStatements.putBackAll(of: worker)).decode(Int16.self)
+            var rescue = Rescue(
+                putBackCount: lanes.count, endedCount: 0, wake: Set(lanes.compactMap(Lane.init)), events: [])
+            let remaining = try await pool.query(RescueStatements.remaining(of: worker))
+                .decode(JobID.self, Int64.self, Bool.self, UserID.self, SerialKey?.self)
+            for (job, lease, isCancelled, owner, key) in remaining {
+                let poison = JobFailure(.fatal, .poison, "the job's worker died \(RetryPolicy.poisonCrashes) times")
+                try await endLost(
+                    Lease(job: job, number: lease), owner: owner, key: key,
+                    cause: isCancelled ? .cancelled : .failed(poison), into: &rescue)
+            }
+            try await pool.execute(LivenessStatements.forget(worker))
+            return rescue
+        }
+    }
+
+    package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Set<Lane> {
+        try await mapping {
+            let lanes = try await pool.query(RescueStatements.putBackUnknown(lease, worker: worker)).decode(Int16.self)
+            return Set(lanes.compactMap(Lane.init))
+        }
+    }
+
+    /// Ends a run whose worker cannot: cancelled, poison, or past every deadline. Another rescuer may be first.
+    private func endLost(
+        _ lease: Lease, owner: UserID, key: SerialKey?, cause: OutsideEnd.Cause, into rescue: inout Rescue
+    ) async throws {
+        let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in
+            if let key { try await transaction.execute(SettleStatements.lockKey(key)) }
+            guard let (attempt, _, _, _) = try await transaction.query(SettleStatements.takeLease(lease))
+                .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
+            else { return nil }
+            return try await self.end(
+                OutsideEnd(lease: lease, attempt: attempt, owner: owner, cause: cause, promotes: key), in: transaction)
+        }
+        guard let done else { return }
+        rescue.endedCount += 1
+        rescue.wake.formUnion(done.wake)
+        rescue.events += done.events
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+package import Jobs
+import Postgres
+
+extension PostgresJobQueue {
+    /// Rolls the transaction back: the end has to be another one.
+    private struct CancelRequested: Error {}
+
+    package func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
+    ) async throws(JobQueueError) -> Settlement {
+        try await settle(job, end, events: events, effect: .none)
+    }
+
+    /// As ``settle(_:_:events:)``, with what the end changes outside the queue.
+    package func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent], effect: RunEffect
+    ) async throws(JobQueueError) -> Settlement {
+        try await mapping {
+            do {
+                return try await pool.withTransaction { transaction in
+                    try await settle(job, end, events: events, effect: effect, in: transaction)
+                }
+            } catch is CancelRequested {
+                return .cancelRequested
+            }
+        }
+    }
+
+    private func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent], effect: RunEffect,
+        in transaction: PostgresTransaction
+    ) async throws -> Settlement {
+        let lease = job.lease
+        let lock = job.serialKey.map { [SettleStatements.lockKey($0)] } ?? []
+        let taken = try await transaction.pipeline(lock + [SettleStatements.takeLease(lease)]).last
+        guard let (attempt, crashes, startedAt, isCancelled) = try taken?.decodeFirst(
+            Int16.self, Int16.self, Timestamp.self, Bool.self)
+        else { return try await wasOurs(lease, in: transaction) ? .held(wake: []) : .stale }
+        if isCancelled && end.state != .cancelled { throw CancelRequested() }
+
+        var statements = Self.statements(of: effect)
+        if !events.isEmpty { statements.append(EventStatements.appendUnfenced(events, of: lease.job)) }
+        switch end {
+        case .completed(let result):
+            statements.append(
+                SettleStatements.endJob(
+                    lease.job, lease: lease.number, state: .completed, attempt: attempt, startedAt: startedAt,
+                    result: result.map { String(decoding: $0, as: UTF8.self) }, errorCode: nil, errorMessage: nil))
+        case .failed(let failure):
+            statements.append(Self.record(failure, lease, attempt))
+            statements.append(
+                SettleStatements.endJob(
+                    lease.job, lease: lease.number, state: .failed, attempt: attempt, startedAt: startedAt,
+                    result: nil, errorCode: failure.code.rawValue, errorMessage: failure.code.message))
+        case .cancelled:
+            statements.append(
+                SettleStatements.endJob(
+                    lease.job, lease: lease.number, state: .cancelled, attempt: attempt, startedAt: startedAt,
+                    result: nil, errorCode: nil, errorMessage: nil))
+        case .again(let delay, let attemptSpent, let hadOutput, let failure):
+            statements.append(Self.record(failure, lease, attempt))
+            statements.append(
+                SettleStatements.deferJob(
+                    lease, attempt: attemptSpent ? attempt : attempt - 1, crashes: crashes, hadOutput: hadOutput,
+                    delayMilliseconds: delay.wholeMilliseconds, reason: failure.code.rawValue))
+        case .handedOver(let hadOutput):
+            statements.append(
+                SettleStatements.putBack(lease, attempt: attempt - 1, crashes: crashes, hadOutput: hadOutput))
+        }
+        if end.state.isEnd, let key = job.serialKey { statements.append(SettleStatements.promote(key)) }
+        let results = try await transaction.pipeline(statements)
+        // Only a hand-over and a promotion bring work into the line, and each is the last statement of its end.
+        let bringsWork = end.state == .ready || (end.state.isEnd && job.serialKey != nil)
+        let lanes = bringsWork ? try results.last?.decode(Int16.self) ?? [] : []
+        return .held(wake: Set(lanes.compactMap(Lane.init)))
+    }
+
+    /// Whether an end whose answer was lost had been committed after all.
+    private func wasOurs(_ lease: Lease, in transaction: PostgresTransaction) async throws -> Bool {
+        let ended = try await transaction.query(SettleStatements.endedBy(lease.job)).decodeFirst(Int16?.self, Int64?.self)
+        return ended?.1 == lease.number
+    }
+
+    private static func record(_ failure: JobFailure, _ lease: Lease, _ attempt: Int16) -> SQL {
+        SettleStatements.recordError(
+            lease, attempt: attempt, code: failure.code.rawValue, message: String(failure.message.prefix(2000)))
+    }
+
+    static func statements(of effect: RunEffect) -> [SQL] {
+        switch effect {
+        case .none: []
+        case .title(let session, let owner, let title):
+            [ReplyStatements.setTitle(session, owner: owner, title: title)]
+        case .reply(let reply):
+            [ReplyStatements.end(reply), ReplyStatements.touchSession(reply.sessionID, owner: reply.owner)]
+                + (reply.call.map { [UsageStatements.close($0, reply.usage)] } ?? [])
+        }
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+package import Postgres
+
+/// The queue on PostgreSQL.
+///
+/// Holds nothing in memory but its connections, so any number of processes share one queue. Concurrency: any
+/// task. Cost: a claim is one round trip, an end two.
+package struct PostgresJobQueue: JobQueue {
+    let pool: PostgresPool
+    let claimer: PostgresPool
+    let clock: DatabaseClock
+
+    /// - Parameters:
+    ///   - pool: for everything but claims.
+    ///   - claimer: one connection that only claims, so that nothing stands before a claim.
+    ///   - clock: stamps events that the queue itself writes.
+    package init(pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock) {
+        self.pool = pool
+        self.claimer = claimer
+        self.clock = clock
+    }
+
+    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
+        try await mapping {
+            try await pool.withTransaction { transaction in
+                var wake = Set<Lane>()
+                for job in jobs.sorted(by: { $0.id < $1.id }) {
+                    if try await Self.enqueue(job, in: transaction, at: clock.now) == .ready { wake.insert(job.lane) }
+                }
+                return wake
+            }
+        }
+    }
+
+    /// Where an enqueued job stands first.
+    package enum Place: Int16, Sendable {
+        case ready = 0
+        case scheduled = 1
+        /// Behind another job of its serial key.
+        case behind = 2
+    }
+
+    /// Enqueues within a transaction of the caller; nil when the id was enqueued before.
+    static func enqueue(
+        _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
+    ) async throws -> Place? {
+        guard let place = try await transaction.query(EnqueueStatements.enqueue(job)).decodeFirst(Int16.self) else {
+            return nil
+        }
+        if let append = openingEvents(job.openingEvents, of: job.id, at: now) { try await transaction.execute(append) }
+        return Place(rawValue: place)
+    }
+
+    /// Events of lease 0, which are written with the job.
+    static func openingEvents(_ events: [StreamEvent], of job: JobID, at now: Timestamp) -> SQL? {
+        if events.isEmpty { return nil }
+        let logged = events.enumerated().map { index, event in
+            StampedEvent(
+                job: job, event: LoggedEvent(event, at: StreamCursor(lease: 0, sequence: Int32(index) + 1)), written: now)
+        }
+        return EventStatements.appendUnfenced(logged, of: job)
+    }
+
+    package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
+        if limit.total == 0 { return [] }
+        return try await mapping {
+            try await claimer.query(ClaimStatements.claim(limit, worker: worker)).map { row in
+                let (job, lease, kind, lane, user, key, payload, attempt, maximum, crashes, hadOutput, limit) =
+                    try row.decode(
+                        JobID.self, Int64.self, String.self, Int16.self, UserID.self, SerialKey?.self, String.self,
+                        Int16.self, Int16.self, Int16.self, Bool.self, Int64.self)
+                return ClaimedJob(
+                    lease: Lease(job: job, number: lease), kind: JobKind(rawValue: kind),
+                    lane: Lane(rawValue: lane) ?? .embedding, userID: user, serialKey: key, payload: Array(payload.utf8),
+                    attempt: attempt, maximumAttempts: maximum, crashes: crashes, needsRestart: hadOutput,
+                    runLimit: .milliseconds(limit))
+            }
+        }
+    }
+
+    package func moveDue() async throws(JobQueueError) -> DueMove {
+        try await mapping {
+            let lanes = try await pool.query(EnqueueStatements.moveDue(limit: 1000)).decode(Int16.self)
+            let next = try await pool.query(EnqueueStatements.untilNextDue).decodeFirst(Int64?.self)
+            return DueMove(wake: Set(lanes.compactMap(Lane.init)), nextDue: (next ?? nil).map { .microseconds($0) })
+        }
+    }
+
+    package func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord? {
+        try await mapping {
+            try await pool.query(JobRecordStatements.record(job, owner: owner)).first.map(JobRecordStatements.decode)
+        }
+    }
+
+    /// Runs database work under the queue's error type.
+    func mapping<Value>(_ body: () async throws -> Value) async throws(JobQueueError) -> Value {
+        do {
+            return try await body()
+        } catch let error as PostgresError {
+            if error.code == .cancelled { throw .cancelled }
+            if error.isUnavailable || error.isRetryable || error.code == .deadlineExceeded { throw .unavailable }
+            throw .failed(error.description)
+        } catch is CancellationError {
+            throw .cancelled
+        } catch let error as JobQueueError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Postgres
+
+/// Ends of runs. Each transaction: lock the serial key, take the lease away, then write everything else.
+enum SettleStatements {
+    /// Locks the key's row; first in every transaction that ends a job of it. Index: serial_heads_pkey.
+    static func lockKey(_ key: SerialKey) -> SQL {
+        "SELECT job FROM serial_heads WHERE serial_key = \(key) FOR UPDATE"
+    }
+
+    /// The fence: takes the lease out of `running`, or matches nothing when it is stale. Index: running_pkey.
+    static func takeLease(_ lease: Lease) -> SQL {
+        """
+        DELETE FROM running WHERE job = \(lease.job) AND lease = \(lease.number)
+        RETURNING attempt, crashes, started_at, cancel_requested
+        """
+    }
+
+    /// Writes the end into the record. `finished_at` is the commit's own time. Index: jobs_pkey.
+    static func endJob(
+        _ job: JobID, lease: Int64, state: JobState, attempt: Int16, startedAt: Timestamp?, result: String?,
+        errorCode: String?, errorMessage: String?
+    ) -> SQL {
+        """
+        UPDATE jobs SET state = \(state.rawValue), lease = \(lease), attempt = \(attempt),
+               started_at = \(startedAt), finished_at = now(), result = \(result),
+               error_code = \(errorCode), error_message = \(errorMessage)
+        WHERE id = \(job)
+        """
+    }
+
+    /// Ends many runs of jobs without serial key and without effects elsewhere: one statement, ordered by id so
+    /// that two batches cannot lock each other out, fenced row by row. Index: running_pkey, jobs_pkey.
+    static func completeMany(jobs: [JobID], leases: [Int64], results: [String?]) -> SQL {
+        """
+        WITH given AS (
+            SELECT * FROM unnest(\(jobs), \(leases), \(results)) AS g (job, lease, result)
+        ), locked AS MATERIALIZED (
+            SELECT r.ctid, r.job, g.result FROM running r JOIN given g ON g.job = r.job AND g.lease = r.lease
+            ORDER BY r.job FOR UPDATE OF r
+        ), ended AS (
+            DELETE FROM running WHERE ctid = ANY (ARRAY (SELECT ctid FROM locked))
+            RETURNING job, lease, attempt, started_at, cancel_requested
+        )
+        UPDATE jobs j SET state = CASE WHEN e.cancel_requested THEN 6 ELSE 4 END, lease = e.lease,
+               attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = l.result
+        FROM ended e JOIN locked l ON l.job = e.job
+        WHERE j.id = e.job
+        RETURNING j.id
+        """
+    }
+
+    /// Lets the next job of a key into the line, or forgets the key. The caller holds the key's lock.
+    /// Returns the lane of the promoted job. Index: waiting_pkey, jobs_pkey.
+    static func promote(_ key: SerialKey) -> SQL {
+        """
+        WITH next AS (
+            DELETE FROM waiting WHERE ctid = (
+                SELECT ctid FROM waiting WHERE serial_key = \(key) ORDER BY position, job LIMIT 1)
+            RETURNING job, lease, attempt, crashes, had_output
+        ), follows AS (
+            UPDATE serial_heads SET job = next.job FROM next WHERE serial_key = \(key)
+        ), over AS (
+            DELETE FROM serial_heads WHERE serial_key = \(key) AND NOT EXISTS (SELECT FROM next)
+        )
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
+        SELECT j.lane, j.gate, j.tag, n.job, n.lease, n.attempt, n.crashes, n.had_output
+        FROM next n JOIN jobs j ON j.id = n.job
+        RETURNING lane
+        """
+    }
+
+    /// Back into the line at once. Index: jobs_pkey.
+    static func putBack(_ lease: Lease, attempt: Int16, crashes: Int16, hadOutput: Bool) -> SQL {
+        """
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
+        SELECT lane, gate, tag, id, \(lease.number), \(attempt), \(crashes), \(hadOutput)
+        FROM jobs WHERE id = \(lease.job)
+        RETURNING lane
+        """
+    }
+
+    /// Away until it is due.
+    static func deferJob(
+        _ lease: Lease, attempt: Int16, crashes: Int16, hadOutput: Bool, delayMilliseconds: Int64, reason: String
+    ) -> SQL {
+        """
+        INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
+        VALUES (clock_timestamp() + \(delayMilliseconds) * interval '1 millisecond', \(lease.job), \(lease.number),
+                \(attempt), \(crashes), \(hadOutput), \(reason))
+        """
+    }
+
+    /// One line of the job's error history; a repeated end of the same lease adds none.
+    static func recordError(_ lease: Lease, attempt: Int16, code: String, message: String) -> SQL {
+        """
+        INSERT INTO job_errors (job, lease, at, attempt, code, message)
+        VALUES (\(lease.job), \(lease.number), now(), \(attempt), \(code), \(message))
+        ON CONFLICT (job, lease) DO NOTHING
+        """
+    }
+
+    /// The lease that ended a job: tells a worker whose commit was ambiguous whether it was its own.
+    static func endedBy(_ job: JobID) -> SQL {
+        "SELECT state, lease FROM jobs WHERE id = \(job)"
+    }
+}

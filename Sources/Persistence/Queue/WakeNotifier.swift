@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+package import Jobs
+package import Observability
+import Postgres
+package import Runtime
+
+/// Tells workers of new work and of cancelled runs, after the commit and apart from it: a notifying transaction
+/// that waits for the disk would hold up every other commit of the database.
+///
+/// Idle it sends at once; after a send it gathers for ``window``. What cannot be sent is dropped: workers poll.
+package final class WakeNotifier: Service {
+    /// Tells of lanes with new work; the payload is the lane's number.
+    package static let jobsChannel = "jobs"
+    /// Tells of leases to abort; the payload is `<job> <lease>`.
+    package static let cancelChannel = "cancel"
+
+    private enum Notice: Sendable, Hashable {
+        case wake(Lane)
+        case cancel(Lease)
+    }
+
+    private static let window: Duration = .milliseconds(2)
+
+    package let name = "notifier"
+    private let connection: DedicatedConnection
+    private let notices = BoundedChannel<Notice>(capacity: 4096)
+    private let logger: Logger
+    private let sent: Counter
+    private let dropped: Counter
+
+    /// - Parameter connection: commits asynchronously.
+    package init(connection: DedicatedConnection, logger: Logger, metrics: MetricsRegistry) {
+        self.connection = connection
+        self.logger = logger
+        sent = metrics.counter(
+            "switchyard_notifications_sent_total", help: "Wake-ups and cancels sent to workers, after coalescing.")
+        dropped = metrics.counter(
+            "switchyard_notifications_dropped_total", help: "Wake-ups and cancels that could not be sent.")
+    }
+
+    /// Hands over lanes whose new work is committed.
+    package func wake(_ lanes: Set<Lane>) {
+        for lane in lanes where notices.send(.wake(lane)) == .full { dropped.increment() }
+    }
+
+    /// Hands over a run that is to end.
+    package func cancel(_ lease: Lease) {
+        if notices.send(.cancel(lease)) == .full { dropped.increment() }
+    }
+
+    package func run(_ shutdown: ShutdownSignal) async throws {
+        shutdown.onTrigger { [notices] in notices.finish() }
+        while true {
+            let batch = Set(await notices.nextBatch())
+            if batch.isEmpty { return }
+            await send(batch)
+            // Not a wait for anything: the least time between two sends.
+            do { try await ContinuousClock().sleep(for: Self.window) } catch { return }
+        }
+    }
+
+    private func send(_ batch: Set<Notice>) async {
+        var lanes: [String] = []
+        var cancels: [String] = []
+        for notice in batch {
+            switch notice {
+            case .wake(let lane): lanes.append("\(lane.rawValue)")
+            case .cancel(let lease): cancels.append("\(lease.job) \(lease.number)")
+            }
+        }
+        var statements: [SQL] = []
+        if !lanes.isEmpty { statements.append(EventStatements.notify(channel: Self.jobsChannel, payloads: lanes)) }
+        if !cancels.isEmpty { statements.append(EventStatements.notify(channel: Self.cancelChannel, payloads: cancels)) }
+        do throws(PostgresError) {
+            _ = try await connection.connection().pipeline(statements)
+            sent.increment(by: batch.count)
+        } catch {
+            dropped.increment(by: batch.count)
+            logger.warning("wake-ups were not sent", [.errorDetail: "\(error)"])
+        }
+    }
+
+    /// The lease of a payload of ``cancelChannel``.
+    package static func lease(from payload: String) -> Lease? {
+        let words = payload.split(separator: " ")
+        guard words.count == 2, let job = JobID(String(words[0])), let number = Int64(words[1]) else { return nil }
+        return Lease(job: job, number: number)
+    }
+}

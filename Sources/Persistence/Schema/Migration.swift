@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One numbered step of the schema: a pair of SQL files of one name, each run in one transaction.
+package struct Migration: Sendable {
+    /// From 1 without gaps; the order in which they are applied.
+    package let number: Int
+    /// The file's name between number and direction.
+    package let name: String
+    /// Whether programs that do not know it must not run on what it leaves behind.
+    package let isBreaking: Bool
+    /// The script that applies it.
+    package let up: String
+    /// The script that reverts it.
+    package let down: String
+
+    init(_ number: Int, _ name: String, isBreaking: Bool = false, up: [UInt8], down: [UInt8]) {
+        self.number = number
+        self.name = name
+        self.isBreaking = isBreaking
+        self.up = String(decoding: up, as: UTF8.self)
+        self.down = String(decoding: down, as: UTF8.self)
+    }
+
+    /// Every step this program knows. The embedded files cannot be enumerated; a test compares this list with the
+    /// folder.
+    package static let all = [
+        Migration(
+            1, "queue", up: PackageResources.m0001_queue_up_sql, down: PackageResources.m0001_queue_down_sql),
+        Migration(2, "chat", up: PackageResources.m0002_chat_up_sql, down: PackageResources.m0002_chat_down_sql),
+    ]
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import JSON
+package import Jobs
+
+/// What a person sends, with the ids that the caller has chosen for everything it makes: a submission whose
+/// commit was ambiguous is repeated with the same ids and changes nothing.
+package struct NewTurn: Sendable {
+    /// What to do when a reply of the session is under way.
+    package enum OnBusy: String, Sendable, CaseIterable {
+        /// Behind it.
+        case queue
+        /// Refuse.
+        case reject
+        /// Stop it, and whatever waits behind it, first.
+        case interrupt
+    }
+
+    package let userID: UserID
+    package let sessionID: SessionID
+    package let jobID: JobID
+    /// The reply.
+    package let messageID: MessageID
+    package let userMessageID: MessageID
+    package let titleJobID: JobID
+    /// As sent.
+    package var content: String
+    package var parts: [MessagePart] = []
+    /// Where the turn hangs; nil is the session's leaf, which may be the reply under way.
+    package var parentMessageID: MessageID?
+    package var modelID: ModelID?
+    package var parameters: JSONObject = [:]
+    package var onBusy = OnBusy.queue
+    package var idempotencyKey: IdempotencyKey?
+    /// Whether a first turn also asks for a title.
+    package var wantsTitle = true
+    /// How long the reply may take in all.
+    package var runLimit: Duration = .seconds(900)
+
+    /// The ids; the rest has defaults or is set.
+    package init(
+        userID: UserID, sessionID: SessionID, jobID: JobID, messageID: MessageID, userMessageID: MessageID,
+        titleJobID: JobID, content: String
+    ) {
+        self.userID = userID
+        self.sessionID = sessionID
+        self.jobID = jobID
+        self.messageID = messageID
+        self.userMessageID = userMessageID
+        self.titleJobID = titleJobID
+        self.content = content
+    }
+}
+
+/// A stored turn.
+package struct AcceptedTurn: Sendable, Hashable {
+    package let jobID: JobID
+    /// The reply.
+    package let messageID: MessageID
+    package let userMessageID: MessageID
+    package let sessionID: SessionID
+}
+
+/// What became of a submission.
+package enum TurnSubmission: Sendable {
+    /// Stored. Wake the lanes, abort the runs, announce the events of what was interrupted.
+    case accepted(AcceptedTurn, wake: Set<Lane>, interrupted: [Lease], events: [StampedEvent])
+    /// The same request was stored before; this is its turn.
+    case repeated(AcceptedTurn)
+    /// The key belongs to another request.
+    case idempotencyMismatch
+    /// The session has a reply under way and the request does not want to wait.
+    case busy
+    case sessionNotFound
+    case parentNotFound
+}

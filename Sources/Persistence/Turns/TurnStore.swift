@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Postgres
+
+/// Turns of conversations: submitted in one transaction, stopped wherever they are.
+package struct TurnStore: Sendable {
+    private struct Refused: Error {
+        let submission: TurnSubmission
+    }
+
+    let database: Database
+    let queue: PostgresJobQueue
+    private let clock: DatabaseClock
+
+    /// - Parameter queue: on the same database.
+    package init(database: Database, queue: PostgresJobQueue, clock: DatabaseClock) {
+        self.database = database
+        self.queue = queue
+        self.clock = clock
+    }
+
+    /// Stores the turn, the placeholder of its reply, the job, the first events of its stream and, for a first
+    /// turn, the title's job: all or nothing.
+    ///
+    /// Lock order: idempotency key, serial key, session. An ambiguous commit is found out by repeating: the job's
+    /// id is the witness.
+    package func submit(_ turn: NewTurn) async throws(PersistenceError) -> TurnSubmission {
+        var attempt = 0
+        while true {
+            do throws(PersistenceError) {
+                return try await submitOnce(turn, isRepeated: attempt > 0)
+            } catch {
+                attempt += 1
+                guard error.mayHaveCommitted, attempt < 3 else { throw error }
+            }
+        }
+    }
+
+    private func submitOnce(_ turn: NewTurn, isRepeated: Bool) async throws(PersistenceError) -> TurnSubmission {
+        let result: Result<TurnSubmission, PersistenceError>
+        do {
+            let submission = try await database.pool.withTransaction { transaction in
+                try await store(turn, isRepeated: isRepeated, in: transaction)
+            }
+            result = .success(submission)
+        } catch let refused as Refused {
+            result = .success(refused.submission)
+        } catch {
+            result = .failure(PersistenceError(error))
+        }
+        return try result.get()
+    }
+
+    private func store(
+        _ turn: NewTurn, isRepeated: Bool, in transaction: PostgresTransaction
+    ) async throws -> TurnSubmission {
+        let accepted = AcceptedTurn(
+            jobID: turn.jobID, messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID)
+        if let key = turn.idempotencyKey {
+            switch try await IdempotencyStore.claim(
+                key, job: turn.jobID, outcome: accepted.stored, in: transaction)
+            {
+            case .new: break
+            case .mismatch: return .idempotencyMismatch
+            case .existing(_, let outcome):
+                guard let earlier = AcceptedTurn(stored: outcome) else {
+                    throw PersistenceError(.internal, detail: "an idempotency outcome is no turn")
+                }
+                return .repeated(earlier)
+            }
+        }
+        guard let place = try await PostgresJobQueue.enqueue(job(of: turn), in: transaction, at: clock.now) else {
+            // The id is known: a commit of ours whose answer was lost.
+            return isRepeated ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted)
+        }
+        guard let (leaf, count, source) = try await transaction.query(
+            TurnStatements.lockSession(turn.sessionID, owner: turn.userID)
+        ).decodeFirst(MessageID?.self, Int32.self, String.self)
+        else { throw Refused(submission: .sessionNotFound) }
+        if place == .behind && turn.onBusy == .reject { throw Refused(submission: .busy) }
+        let parent = try await self.parent(of: turn, leaf: leaf, in: transaction)
+
+        var wake: Set<Lane> = place == .ready ? [.chat] : []
+        var interrupted: [Lease] = []
+        var events: [StampedEvent] = []
+        if place == .behind {
+            if turn.onBusy == .interrupt {
+                let stopped = try await stop(turn.sessionID, owner: turn.userID, except: turn.jobID, in: transaction)
+                wake.formUnion(stopped.wake)
+                (interrupted, events) = (stopped.running, stopped.events)
+            }
+            try await appendQueued(turn.jobID, in: transaction)
+        }
+        try await transaction.execute(
+            TurnStatements.insert(turn, parent: parent, parts: StoredJSON.text(turn.parts)))
+        try await transaction.execute(
+            TurnStatements.advance(turn.sessionID, owner: turn.userID, leaf: turn.messageID))
+        if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
+            let title = NewJob(
+                id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,
+                payload: TitlePayload(sessionID: turn.sessionID, userMessageID: turn.userMessageID).json)
+            _ = try await PostgresJobQueue.enqueue(title, in: transaction, at: clock.now)
+            wake.insert(.title)
+        }
+        return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
+    }
+
+    private func job(of turn: NewTurn) -> NewJob {
+        var job = NewJob(
+            id: turn.jobID, kind: .chat, lane: .chat, userID: turn.userID, serialKey: SerialKey(turn.sessionID),
+            payload: ChatPayload(
+                sessionID: turn.sessionID, messageID: turn.messageID, userMessageID: turn.userMessageID,
+                modelID: turn.modelID, parameters: turn.parameters
+            ).json)
+        job.runLimit = turn.runLimit
+        job.openingEvents = [
+            .start(
+                StreamStart(
+                    messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID,
+                    jobID: turn.jobID))
+        ]
+        return job
+    }
+
+    private func parent(
+        of turn: NewTurn, leaf: MessageID?, in transaction: PostgresTransaction
+    ) async throws -> MessageID? {
+        guard let wanted = turn.parentMessageID else { return leaf }
+        let exists = try await transaction.query(
+            TurnStatements.messageExists(wanted, session: turn.sessionID, owner: turn.userID)
+        ).decodeFirst(Bool.self)
+        if exists != true { throw Refused(submission: .parentNotFound) }
+        return wanted
+    }
+
+    /// `queued` with cursor 0.2: written with the job, because no worker will say it.
+    private func appendQueued(_ job: JobID, in transaction: PostgresTransaction) async throws {
+        let event = StampedEvent(
+            job: job,
+            event: LoggedEvent(
+                .queued(StreamQueued(reason: "session_busy")), at: StreamCursor(lease: 0, sequence: 2)),
+            written: clock.now)
+        try await transaction.execute(EventStatements.appendUnfenced([event], of: job))
+    }
+}
+
+extension AcceptedTurn {
+    /// The outcome that an idempotency key keeps.
+    var stored: String { "\(jobID) \(messageID) \(userMessageID) \(sessionID)" }
+
+    init?(stored: String) {
+        let words = stored.split(separator: " ").map(String.init)
+        guard words.count == 4, let job = JobID(words[0]), let message = MessageID(words[1]),
+            let user = MessageID(words[2]), let session = SessionID(words[3])
+        else { return nil }
+        self.init(jobID: job, messageID: message, userMessageID: user, sessionID: session)
+    }
+}

@@ -30,6 +30,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let package = Package(
     name: "switchyard",
     products: [
+        .executable(name: "switchyard", targets: ["Switchyard"]),
         .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"]),
     ],
     targets: [
@@ -59,6 +60,18 @@ let package = Package(
             "Persistence", ["Chat", "Cryptography", "JSON", "Jobs", "Observability", "Postgres", "Runtime"],
             resources: [.embedInCode("Migrations")]),
         module("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability"]),
+        module(
+            "Worker",
+            [
+                "Chat", "HTTPClient", "JSON", "Jobs", "Observability", "Persistence", "Providers", "Runtime",
+                "Tokenization",
+            ]),
+        .executableTarget(
+            name: "Switchyard",
+            dependencies: [
+                "Chat", "Cryptography", "HTTPClient", "JSON", "Jobs", "Observability", "Persistence", "Postgres",
+                "Providers", "Runtime", "Tokenization", "Worker",
+            ], swiftSettings: strict),
         .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTPClient
+import Jobs
+import Observability
+import Persistence
+import Postgres
+import Providers
+import Runtime
+import Tokenization
+import Worker
+
+/// A worker's services, wired.
+struct WorkerAssembly {
+    /// In the order they start.
+    let services: [any Service]
+
+    init(_ foundations: Foundations) {
+        let (logger, metrics, loops) = (foundations.logger, foundations.metrics, foundations.loops)
+        let configuration = foundations.configuration
+        let id: WorkerID = foundations.ids.next()
+        let clock = foundations.clock
+        let now: @Sendable () -> Timestamp = { clock.now }
+        let notifier = foundations.notifier
+        let wake: @Sendable (Set<Lane>) -> Void = { notifier.wake($0) }
+        let workerMetrics = WorkerMetrics(metrics)
+        let registry = RunRegistry()
+
+        let publisher = Publisher(
+            appender: EventLogWriter(
+                connection: DedicatedConnection(
+                    foundations.postgres, applicationName: "switchyard publisher", asynchronousCommit: true,
+                    loop: loops.loops[0], blocking: foundations.blocking, logger: logger)),
+            loop: loops.loops[0], interval: configuration.publishInterval, now: now, logger: logger, metrics: metrics)
+        let runner = JobRunner(
+            handlers: Self.handlers(foundations, now: now), settler: foundations.queue, publisher: publisher,
+            registry: registry,
+            policy: RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay),
+            wake: wake, now: now, logger: logger, metrics: workerMetrics)
+        let wakeUps = WakeUps()
+        let listener = PostgresListener(
+            foundations.postgres, channels: ["jobs", "cancel"], on: loops.loops[0], blocking: foundations.blocking,
+            logger: logger, metrics: metrics,
+            callbacks: PostgresListener.Callbacks(
+                onNotification: { channel, payload in
+                    if channel == WakeNotifier.jobsChannel {
+                        wakeUps.wake()
+                    } else if let lease = WakeNotifier.lease(from: payload) {
+                        registry.abort(lease, .cancelled)
+                    }
+                }, onConnected: { wakeUps.wake() }))
+        let worker = WorkerService(
+            id: id, queue: foundations.queue, runner: runner, registry: registry,
+            configuration: WorkerConfiguration(
+                slots: configuration.workerSlots, shutdownGrace: configuration.shutdownGrace),
+            loop: loops.loops[0], isListening: { listener.isHealthy }, logger: logger, metrics: workerMetrics)
+        wakeUps.connect(worker)
+
+        let found = BoundedChannel<Heartbeat.Finding>(capacity: 256)
+        let postgres = foundations.postgres
+        let heartbeat = Heartbeat(
+            loops: loops.loops, registry: registry, found: found, logger: logger, metrics: workerMetrics
+        ) {
+            try WorkerPulse(
+                postgres, id: id, slots: configuration.workerSlots, version: Program.version, logger: logger)
+        }
+        let rescuer = Rescuer(
+            id: id, queue: foundations.queue, found: found, publisher: publisher, wake: wake, logger: logger,
+            metrics: workerMetrics)
+        let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
+        services = [publisher, heartbeat, rescuer, listener, dueMover, worker]
+    }
+
+    private static func handlers(
+        _ foundations: Foundations, now: @escaping @Sendable () -> Timestamp
+    ) -> [JobKind: any JobHandler] {
+        let client = HTTPClient(
+            group: foundations.loops, configuration: HTTPClientConfiguration(userAgent: "switchyard/\(Program.version)"),
+            metrics: foundations.metrics)
+        let configuration = foundations.configuration
+        let services = ChatServices(
+            sessions: SessionStore(database: foundations.database),
+            messages: MessageStore(database: foundations.database), models: foundations.models,
+            replies: ReplyStore(database: foundations.database), settings: foundations.settings,
+            providers: ProviderDirectory(
+                [.local: LocalProvider(), .openAI: OpenAIProvider(client: client)],
+                allowsPrivateAddresses: configuration.allowsPrivateProviders),
+            counter: HeuristicTokenCounter(), catalogue: ModelCatalogue(),
+            firstTokenLimit: configuration.providerFirstToken == configuration.providerIdle
+                ? nil : configuration.providerFirstToken)
+        return [
+            .chat: ChatHandler(services: services, now: now), .title: TitleHandler(services: services),
+            .noop: NoopHandler(),
+        ]
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the program was asked to do.
+enum Command: Equatable {
+    /// The API.
+    case serve
+    /// A worker.
+    case work
+    /// Both in one process; migrates first.
+    case all
+    case migrateUp(to: Int?)
+    case migrateDown(to: Int)
+    case migrateStatus
+    /// The table of environment variables.
+    case config
+    case version
+    case help
+
+    static let usage = """
+        Usage: switchyard COMMAND
+
+          all                      API and worker in one process; applies migrations first
+          serve                    API only
+          work                     worker only
+          migrate [up [NUMBER]]    apply what is missing, up to a number
+          migrate down NUMBER      revert everything after a number; 0 reverts all
+          migrate status           what is applied and what is not
+          config                   the table of environment variables
+          version                  the version
+
+        Settings come from the environment and from a file .env in the working folder; see switchyard config.
+        """
+
+    /// - Throws: ``UsageError`` with one sentence.
+    init(arguments: [String]) throws(UsageError) {
+        switch arguments.first {
+        case "serve": self = .serve
+        case "work": self = .work
+        case "all": self = .all
+        case "config": self = .config
+        case "version", "--version": self = .version
+        case "help", "--help", "-h", nil: self = .help
+        case "migrate": self = try Self.migrate(Array(arguments.dropFirst()))
+        case let other?: throw UsageError("there is no command «\(other)»; see switchyard help")
+        }
+        if self != .help, arguments.first != "migrate", arguments.count > 1 {
+            throw UsageError("\(arguments[0]) takes no further words; settings come from the environment")
+        }
+    }
+
+    private static func migrate(_ words: [String]) throws(UsageError) -> Command {
+        switch (words.first, words.count) {
+        case (nil, _), ("up", 1): return .migrateUp(to: nil)
+        case ("up", 2): return .migrateUp(to: try number(words[1]))
+        case ("down", 2): return .migrateDown(to: try number(words[1]))
+        case ("status", 1): return .migrateStatus
+        default: throw UsageError("usage: switchyard migrate [up [NUMBER] | down NUMBER | status]")
+        }
+    }
+
+    private static func number(_ word: String) throws(UsageError) -> Int {
+        guard let number = Int(word), number >= 0 else { throw UsageError("«\(word)» is no migration's number") }
+        return number
+    }
+}
+
+/// A command line that cannot be understood.
+struct UsageError: Error, CustomStringConvertible {
+    let description: String
+    init(_ sentence: String) { description = sentence }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Persistence
+import Providers
+import Synchronization
+
+/// One run of a turn: loads the thread, asks the provider, hands every piece to the stream.
+final class ChatRun: JobRun {
+    /// What the end needs to know. Written by the run, read after it has returned.
+    struct State: Sendable {
+        var progress = ReplyProgress()
+        var context: ChatContext?
+        var call: ProviderCall?
+    }
+
+    let job: ClaimedJob
+    let stream: RunStream
+    let services: ChatServices
+    let now: @Sendable () -> Timestamp
+    let payload: ChatPayload?
+    let state = Mutex(State())
+
+    init(job: ClaimedJob, stream: RunStream, services: ChatServices, now: @escaping @Sendable () -> Timestamp) {
+        self.job = job
+        self.stream = stream
+        self.services = services
+        self.now = now
+        payload = ChatPayload(json: job.payload)
+    }
+
+    var hadOutput: Bool { state.withLock { $0.progress.hadOutput } }
+
+    func perform() async throws(JobFailure) -> [UInt8]? {
+        guard let payload else { throw JobFailure(.fatal, .internalError, "the job's payload cannot be read") }
+        if job.needsRestart {
+            try await write(.restart(StreamRestart(attempt: Int(job.attempt), reason: restartReason, keptBytes: 0)))
+        }
+        let context = try await ChatContext.load(payload, of: job, with: services)
+        let call = ProviderCall(
+            lease: job.lease, number: 1, userID: job.userID, sessionID: payload.sessionID,
+            messageID: payload.messageID, model: context.model.fields.model, provider: context.provider.name)
+        do throws(PersistenceError) {
+            try await services.replies.begin(
+                payload.messageID, call, promptTokens: context.plan.promptTokens,
+                contextLimitTokens: context.plan.contextLimit)
+        } catch {
+            throw JobFailure(reading: error)
+        }
+        state.withLock { state in
+            state.context = context
+            state.call = call
+        }
+        let settings = services.settings.current
+        if settings.usageEmit && !settings.usageProviderOnly {
+            try await write(.usage(context.plan.estimatedUsage()))
+        }
+        try await answer(context)
+        return nil
+    }
+
+    private var restartReason: String { job.crashes > 0 ? "worker_lost" : "retry" }
+
+    /// Asks in pieces, and once for the whole when the provider accepts but does not, or cannot, stream.
+    private func answer(_ context: ChatContext) async throws(JobFailure) {
+        do throws(ProviderError) {
+            try await readStream(context)
+        } catch {
+            guard Self.mayAskForWhole(after: error) else { throw JobFailure(error) }
+            let whole: ProviderCompletion
+            do throws(ProviderError) { whole = try await context.provider.complete(context.request) } catch {
+                throw JobFailure(error)
+            }
+            for event in whole.events { try await take(event) }
+        }
+    }
+
+    private func readStream(_ context: ChatContext) async throws(ProviderError) {
+        let pieces = try await context.provider.stream(context.request)
+        var iterator = pieces.makeAsyncIterator()
+        while let batch = try await iterator.next() {
+            for event in batch {
+                do throws(JobFailure) { try await take(event) } catch {
+                    // The lease is lost: the call ends with the iterator.
+                    throw ProviderError(.cancelled, .cancelled)
+                }
+            }
+        }
+    }
+
+    private func take(_ event: ProviderEvent) async throws(JobFailure) {
+        guard let visible = state.withLock({ $0.progress.apply(event) }) else { return }
+        try await write(visible)
+    }
+
+    private func write(_ event: StreamEvent) async throws(JobFailure) {
+        do throws(StreamLost) {
+            try await stream.append(event)
+        } catch {
+            throw JobFailure(.interrupted, .internalError, "the lease is lost")
+        }
+    }
+
+    /// A stream that opened and broke before any output, or a provider that does not stream.
+    private static func mayAskForWhole(after error: ProviderError) -> Bool {
+        if error.hadOutput { return false }
+        switch error.cause {
+        case .streamingRefused, .truncated, .malformed, .streamError: return error.code != .rateLimited
+        case .connection, .timeout, .status, .cancelled: return false
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Persistence
+import Providers
+
+extension JobFailure {
+    /// What a provider's error means for the job. Its words go to the log and the error history only.
+    init(_ error: ProviderError) {
+        let kind: Class =
+            switch error.code {
+            case .rateLimited: error.hadOutput ? .retry : .rateLimited
+            case .cancelled: .interrupted
+            default: error.isRetryable ? .retry : .fatal
+            }
+        let words = error.providerWords.map { "\(error): \($0)" } ?? "\(error)"
+        self.init(kind, error.code, words, retryAfter: error.retryAfter)
+    }
+
+    /// What a failed read of our own means: away is no fault of the job.
+    init(reading error: PersistenceError) {
+        switch error.code {
+        case .unavailable, .cancelled, .stale: self.init(.interrupted, .internalError, error.description)
+        case .notFound: self.init(.fatal, .internalError, "the model of the turn is gone")
+        default: self.init(.retry, .internalError, error.description)
+        }
+    }
+}

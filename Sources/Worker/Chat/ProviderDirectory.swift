@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTPClient
+import Jobs
+package import Persistence
+package import Providers
+
+/// Finds the code and the address for a model configuration.
+package struct ProviderDirectory: Sendable {
+    private let providers: [ModelProvider: any ChatProvider]
+    private let allowsPrivateAddresses: Bool
+
+    /// - Parameter allowsPrivateAddresses: whether personal models may point into private networks.
+    package init(_ providers: [ModelProvider: any ChatProvider], allowsPrivateAddresses: Bool) {
+        self.providers = providers
+        self.allowsPrivateAddresses = allowsPrivateAddresses
+    }
+
+    func provider(for model: ResolvedModel) throws(JobFailure) -> any ChatProvider {
+        guard let provider = providers[model.fields.provider] else {
+            throw JobFailure(
+                .fatal, .internalError, "no provider «\(model.fields.provider.rawValue)» in this version")
+        }
+        return provider
+    }
+
+    func endpoint(for model: ResolvedModel) -> ProviderEndpoint {
+        let isPersonal = if case .personal = model.configuration.scope { true } else { false }
+        return ProviderEndpoint(
+            baseURL: model.fields.apiURL, apiKey: model.apiKey,
+            addressPolicy: isPersonal && !allowsPrivateAddresses ? .publicOnly : .any)
+    }
+}

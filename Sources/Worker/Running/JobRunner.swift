@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+package import Observability
+import Runtime
+
+/// Runs one claimed job from its claim to its settled end.
+package struct JobRunner: Sendable {
+    private enum Outcome: Sendable {
+        case finished([UInt8]?)
+        case failed(JobFailure)
+        case aborted
+    }
+
+    private let handlers: [JobKind: any JobHandler]
+    private let settler: any RunSettler
+    private let publisher: Publisher
+    private let registry: RunRegistry
+    private let policy: RetryPolicy
+    private let wake: @Sendable (Set<Lane>) -> Void
+    private let now: @Sendable () -> Timestamp
+    private let logger: Logger
+    private let metrics: WorkerMetrics
+
+    /// - Parameters:
+    ///   - wake: tells every worker of new work in lanes.
+    ///   - now: the database's clock as this process knows it.
+    package init(
+        handlers: [JobKind: any JobHandler], settler: any RunSettler, publisher: Publisher, registry: RunRegistry,
+        policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,
+        now: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: WorkerMetrics
+    ) {
+        self.handlers = handlers
+        self.settler = settler
+        self.publisher = publisher
+        self.registry = registry
+        self.policy = policy
+        self.wake = wake
+        self.now = now
+        self.logger = logger
+        self.metrics = metrics
+    }
+
+    /// Returns when the end is settled, or when the lease is lost. The job is in the registry already.
+    func run(_ job: ClaimedJob, abort: AbortSignal) async {
+        let context = LogContext.current.with {
+            $0.jobID = job.lease.job.description
+            $0.attempt = Int(job.attempt)
+            $0.userID = job.userID.description
+        }
+        await LogContext.$current.withValue(context) {
+            let stream = publisher.open(job.lease)
+            defer {
+                stream.close()
+                registry.remove(job.lease)
+            }
+            guard let handler = handlers[job.kind] else {
+                let run = UnknownKindRun()
+                return await settle(job, run, .failed(run.failure), stream)
+            }
+            let run = handler.begin(job, stream: stream)
+            let began = ContinuousClock.now
+            let end = await perform(run, job, abort)
+            metrics.ran(job, end: end, took: began.duration(to: .now))
+            guard let end else { return }
+            await settle(job, run, end, stream)
+        }
+    }
+
+    /// The end that the run came to, or nil when nothing may be written.
+    private func perform(_ run: any JobRun, _ job: ClaimedJob, _ abort: AbortSignal) async -> RunEnd? {
+        let outcome = await withTaskGroup(of: Outcome.self) { group in
+            group.addTask {
+                do throws(JobFailure) { return .finished(try await run.perform()) } catch { return .failed(error) }
+            }
+            group.addTask {
+                await abort.wait()
+                return .aborted
+            }
+            group.addTask {
+                do { try await ContinuousClock().sleep(for: job.runLimit) } catch { return .aborted }
+                abort.abort(.deadline)
+                return .aborted
+            }
+            let first = await group.next() ?? .aborted
+            group.cancelAll()
+            return first
+        }
+        if Task.isCancelled { return nil }
+        switch outcome {
+        case .finished(let result): return .completed(result: result)
+        case .failed(let failure): return end(after: failure, job, run)
+        case .aborted:
+            switch abort.reason {
+            case .leaseLost, nil: return nil
+            case .cancelled: return .cancelled
+            case .shutdown: return .handedOver(hadOutput: run.hadOutput || job.needsRestart)
+            case .deadline:
+                return .failed(JobFailure(.fatal, .deadlineExceeded, "the run took longer than \(job.runLimit)"))
+            }
+        }
+    }
+
+    private func end(after failure: JobFailure, _ job: ClaimedJob, _ run: any JobRun) -> RunEnd {
+        let decision = policy.decide(
+            failure, attempt: job.attempt, maximumAttempts: job.maximumAttempts, jitter: .random(in: 0...1))
+        let hadOutput = run.hadOutput || job.needsRestart
+        switch decision {
+        case .fail:
+            logger.warning("job failed", [.errorCode: "\(failure.code.rawValue)", .errorDetail: "\(failure.message)"])
+            return .failed(failure)
+        case .handOver: return .handedOver(hadOutput: hadOutput)
+        case .again(let delay, let attemptSpent):
+            logger.info(
+                "job will run again", [.errorCode: "\(failure.code.rawValue)", .errorDetail: "\(failure.message)"])
+            return .again(after: delay, attemptSpent: attemptSpent, hadOutput: hadOutput, failure: failure)
+        }
+    }
+
+    /// Repeats until the end is written or found to be another's: the result of a run is never thrown away
+    /// because the database was away.
+    private func settle(_ job: ClaimedJob, _ run: any JobRun, _ end: RunEnd, _ stream: RunStream) async {
+        let taken = await stream.take()
+        if taken.isLost { return metrics.staleEnds.increment() }
+        var end = end
+        var isRepeated = false
+        let backoff = Backoff(base: .milliseconds(50), cap: .seconds(2))
+        var attempt = 0
+        while !Task.isCancelled {
+            let conclusion = run.conclusion(of: end)
+            let last = number(conclusion.events, after: taken)
+            // What was acknowledged may be gone with a crashed database, so a repetition writes everything.
+            let earlier = isRepeated ? taken.events[...] : taken.unacknowledged
+            do throws(JobQueueError) {
+                switch try await settler.settle(job, end, events: earlier + last, effect: conclusion.effect) {
+                case .held(let lanes):
+                    publisher.announce(Array(earlier + last))
+                    wake(lanes)
+                    return
+                case .stale:
+                    logger.warning("the end of a run was stale")
+                    return metrics.staleEnds.increment()
+                case .cancelRequested: end = .cancelled
+                }
+            } catch {
+                if error == .cancelled { return }
+                logger.error("the end of a run could not be written yet", [.errorDetail: "\(error)"])
+                isRepeated = true
+                attempt += 1
+                do { try await ContinuousClock().sleep(for: backoff.delay(attempt: attempt)) } catch { return }
+            }
+        }
+    }
+
+    private func number(_ events: [StreamEvent], after taken: TakenStream) -> [StampedEvent] {
+        let stamp = now()
+        return events.enumerated().map { index, event in
+            let cursor = StreamCursor(lease: taken.lease.number, sequence: taken.nextSequence + Int32(index))
+            return StampedEvent(job: taken.lease.job, event: LoggedEvent(event, at: cursor), written: stamp)
+        }
+    }
+}
+
+/// A job of a kind that this version does not know.
+private struct UnknownKindRun: JobRun {
+    let failure = JobFailure(.fatal, .internalError, "this worker does not know the kind of the job")
+    var hadOutput: Bool { false }
+    func perform() async throws(JobFailure) -> [UInt8]? { throw failure }
+    func conclusion(of end: RunEnd) -> RunConclusion { RunConclusion() }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+package import Jobs
+import Synchronization
+
+/// What this process runs, so that a cancel, a beat or the shutdown can reach it.
+package final class RunRegistry: Sendable {
+    private struct Entry {
+        let lease: Lease
+        let abort: AbortSignal
+    }
+
+    private struct State {
+        var runs: [JobID: Entry] = [:]
+        var claimsInFlight = 0
+        var claimEpoch: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Empty.
+    package init() {}
+
+    /// How many run.
+    package var count: Int { state.withLock { $0.runs.count } }
+
+    func add(_ lease: Lease) -> AbortSignal {
+        let abort = AbortSignal()
+        state.withLock { $0.runs[lease.job] = Entry(lease: lease, abort: abort) }
+        return abort
+    }
+
+    func remove(_ lease: Lease) {
+        state.withLock { state in
+            if state.runs[lease.job]?.lease == lease { state.runs[lease.job] = nil }
+        }
+    }
+
+    /// Aborts one run, when it is still under this lease.
+    package func abort(_ lease: Lease, _ reason: AbortReason) {
+        state.withLock { state in
+            state.runs[lease.job].flatMap { $0.lease == lease ? $0.abort : nil }
+        }?.abort(reason)
+    }
+
+    /// Aborts every run.
+    package func abortAll(_ reason: AbortReason) {
+        for entry in state.withLock({ Array($0.runs.values) }) { entry.abort.abort(reason) }
+    }
+
+    func claimBegins() {
+        state.withLock { $0.claimsInFlight += 1 }
+    }
+
+    /// To be called once the claimed jobs are in the registry.
+    func claimEnds() {
+        state.withLock { state in
+            state.claimsInFlight -= 1
+            state.claimEpoch += 1
+        }
+    }
+
+    /// Where claims stand, to be taken before asking the database what it believes this process to hold.
+    package func claimMark() -> ClaimMark {
+        state.withLock { ClaimMark(epoch: $0.claimEpoch, wasIdle: $0.claimsInFlight == 0) }
+    }
+
+    /// Leases that the database gave us and nobody here knows: neither run, nor explained by a claim that was
+    /// under way since the mark.
+    package func unknown(among held: [Lease], since mark: ClaimMark) -> [Lease] {
+        state.withLock { state in
+            guard mark.wasIdle, state.claimsInFlight == 0, state.claimEpoch == mark.epoch else { return [] }
+            return held.filter { state.runs[$0.job]?.lease != $0 }
+        }
+    }
+}
+
+/// A moment in the sequence of claims.
+package struct ClaimMark: Sendable, Hashable {
+    let epoch: UInt64
+    let wasIdle: Bool
+}

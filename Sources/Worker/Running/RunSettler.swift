@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Jobs
+package import Persistence
+
+/// Ends runs in the database, with what they change elsewhere in the same transaction.
+package protocol RunSettler: Sendable {
+    /// Repeating after ``JobQueueError/unavailable`` is safe: an end that was committed is found so.
+    func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent], effect: RunEffect
+    ) async throws(JobQueueError) -> Settlement
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+package import Observability
+package import Runtime
+import Synchronization
+
+/// How a worker uses its slots.
+package struct WorkerConfiguration: Sendable {
+    /// Jobs that run at once (`WORKER_SLOTS`); chat jobs wait on the network, they hold no threads.
+    package var slots: Int
+    /// Slots that lower lanes never take.
+    package var slotsReservedForChat: Int
+    /// Time for runs to end by themselves after a request to shut down (`SHUTDOWN_GRACE_MS`).
+    package var shutdownGrace: Duration
+    /// How often to look without being told, while notifications work.
+    package var idlePoll: Duration = .seconds(5)
+    /// How often while they do not.
+    package var blindPoll: Duration = .milliseconds(250)
+
+    /// Reserves a quarter of the slots for chat unless told otherwise.
+    package init(slots: Int, slotsReservedForChat: Int? = nil, shutdownGrace: Duration) {
+        self.slots = max(1, slots)
+        self.slotsReservedForChat = min(slotsReservedForChat ?? slots / 4, max(0, slots - 1))
+        self.shutdownGrace = shutdownGrace
+    }
+}
+
+/// Claims jobs for its free slots and runs them, until it is shut down.
+///
+/// One claim is under way at a time and asks for as many jobs as there are free slots. It claims when told of new
+/// work, when a slot becomes free, after a full batch, and now and then without any reason: a lost notification
+/// costs time, never a job.
+package final class WorkerService: Service {
+    package let name = "worker"
+    private let queue: any JobQueue
+    private let runner: JobRunner
+    private let registry: RunRegistry
+    private let id: WorkerID
+    private let configuration: WorkerConfiguration
+    private let loop: EventLoop
+    private let isListening: @Sendable () -> Bool
+    private let logger: Logger
+    private let metrics: WorkerMetrics
+    private let wakeUp = BoundedChannel<Void>(capacity: 1)
+    private let background = Atomic<Int>(0)
+
+    /// - Parameters:
+    ///   - isListening: whether notifications of new work arrive at present.
+    package init(
+        id: WorkerID, queue: any JobQueue, runner: JobRunner, registry: RunRegistry,
+        configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
+        logger: Logger, metrics: WorkerMetrics
+    ) {
+        self.id = id
+        self.queue = queue
+        self.runner = runner
+        self.registry = registry
+        self.configuration = configuration
+        self.loop = loop
+        self.isListening = isListening
+        self.logger = logger
+        self.metrics = metrics
+    }
+
+    /// Tells the claimer to look for work; never blocks.
+    package func wake() { _ = wakeUp.send(()) }
+
+    package func run(_ shutdown: ShutdownSignal) async throws {
+        shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
+        await withDiscardingTaskGroup { group in
+            while !shutdown.isTriggered && !Task.isCancelled {
+                let limit = freeSlots()
+                let claimed = limit.total > 0 ? await claim(limit) : nil
+                for job in claimed ?? [] { start(job, in: &group) }
+                if let claimed, claimed.count == limit.total { continue }
+                await waitForWork(hadError: limit.total > 0 && claimed == nil)
+            }
+            await drain()
+        }
+    }
+
+    private func freeSlots() -> ClaimLimit {
+        let total = configuration.slots - registry.count
+        let room = configuration.slots - configuration.slotsReservedForChat - background.load(ordering: .relaxed)
+        return ClaimLimit(total: total, background: room)
+    }
+
+    private struct Claimed {
+        let job: ClaimedJob
+        let abort: AbortSignal
+    }
+
+    /// The claimed jobs, all in the registry, or nil when the database did not answer.
+    private func claim(_ limit: ClaimLimit) async -> [Claimed]? {
+        registry.claimBegins()
+        defer { registry.claimEnds() }
+        do throws(JobQueueError) {
+            let jobs = try await queue.claim(limit, worker: id)
+            metrics.claims.increment()
+            metrics.claimedJobs.increment(by: jobs.count)
+            return jobs.map { Claimed(job: $0, abort: registry.add($0.lease)) }
+        } catch {
+            if error != .cancelled { logger.warning("claim failed", [.errorDetail: "\(error)"]) }
+            return nil
+        }
+    }
+
+    private func start(_ claimed: Claimed, in group: inout DiscardingTaskGroup) {
+        let (job, abort) = (claimed.job, claimed.abort)
+        let isBackground = job.lane != .chat
+        if isBackground { background.wrappingAdd(1, ordering: .relaxed) }
+        metrics.runningJobs.increment()
+        group.addTask(executorPreference: loop) { [self] in
+            await runner.run(job, abort: abort)
+            if isBackground { background.wrappingSubtract(1, ordering: .relaxed) }
+            metrics.runningJobs.decrement()
+            wake()
+        }
+    }
+
+    private func waitForWork(hadError: Bool) async {
+        let base = hadError || !isListening() ? configuration.blindPoll : configuration.idlePoll
+        let deadline = ContinuousClock.now + base * Double.random(in: 0.75...1.25)
+        let wakeUp = wakeUp
+        let timer = TimerBox()
+        loop.execute { [loop] in timer.id = loop.schedule(at: deadline) { _ = wakeUp.send(()) } }
+        _ = await wakeUp.nextBatch()
+        loop.execute { [loop] in timer.id.map { loop.cancel($0) } }
+    }
+
+    /// Lets runs end by themselves within the grace, then takes them back to the line.
+    private func drain() async {
+        logger.info("worker stops claiming", [.count: "\(registry.count)"])
+        let registry = registry
+        let deadline = ContinuousClock.now + configuration.shutdownGrace
+        loop.execute { [loop] in _ = loop.schedule(at: deadline) { registry.abortAll(.shutdown) } }
+        if configuration.shutdownGrace <= .zero { registry.abortAll(.shutdown) }
+    }
+}
+
+/// A timer's id, touched by its loop only after it was set there.
+private final class TimerBox: Sendable {
+    private let stored = Mutex<TimerID?>(nil)
+    var id: TimerID? {
+        get { stored.withLock { $0 } }
+        set { stored.withLock { $0 = newValue } }
+    }
+}

@@ -61,6 +61,12 @@ let package = Package(
             resources: [.embedInCode("Migrations")]),
         module("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability"]),
         module(
+            "API",
+            [
+                "Chat", "Cryptography", "HTTP", "HTTPServer", "JSON", "Jobs", "Observability", "Persistence", "Runtime",
+                "Tokenization",
+            ]),
+        module(
             "Worker",
             [
                 "Chat", "HTTPClient", "JSON", "Jobs", "Observability", "Persistence", "Providers", "Runtime",
@@ -94,6 +100,13 @@ let package = Package(
             "Persistence",
             ["Chat", "Cryptography", "JSON", "Jobs", "Observability", "Postgres", "Runtime", "TestSupport"]),
         tests("Providers", ["Chat", "HTTP", "HTTPClient", "JSON", "Observability", "Runtime", "TestSupport"]),
+        tests(
+            "API",
+            [
+                "Chat", "Cryptography", "HTTP", "HTTPServer", "JSON", "Jobs", "Observability", "Persistence",
+                "Postgres",
+                "Runtime", "TestSupport",
+            ]),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
     ]
 )

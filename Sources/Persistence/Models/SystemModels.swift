@@ -110,7 +110,7 @@ package struct SystemModels: Sendable {
 
 extension ModelProvider {
     /// The vendor's address; empty where there is none.
-    fileprivate var publicAddress: String {
+    package var publicAddress: String {
         switch self {
         case .openAI: "https://api.openai.com/v1"
         case .anthropic: "https://api.anthropic.com"

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTP
+import HTTPServer
+import Observability
+
+/// One route with what lies around its handler.
+struct APIRoute: Sendable {
+    let method: HTTPMethod
+    let access: AccessLevel
+    let handler: APIRoutes.Handler
+    let authenticator: Authenticator
+    let logger: Logger
+    let metrics: RouteMetrics
+
+    func respond(to request: ServerRequest) async -> ServerResponse {
+        let start = ContinuousClock.now
+        let answer: APIResponse
+        do throws(APIError) {
+            let principal = try await authenticator.principal(of: request.head, for: access)
+            let context = LogContext.current.with { context in
+                context.requestID = request.id
+                context.userID = principal?.userID.description
+            }
+            answer = try await run(APIRequest(request, sender: principal), in: context)
+        } catch {
+            answer = refuse(error, request)
+        }
+        metrics.answered(answer.response.status, after: .now - start)
+        return answer.response
+    }
+
+    /// What the handler throws is logged within the context, so that the line says whose request it was.
+    private func run(_ request: APIRequest, in context: LogContext) async throws(APIError) -> APIResponse {
+        await LogContext.$current.withValue(context) {
+            do throws(APIError) {
+                return try await handler(request)
+            } catch {
+                return refuse(error, request.server)
+            }
+        }
+    }
+
+    private func refuse(_ error: APIError, _ request: ServerRequest) -> APIResponse {
+        switch error.code {
+        case .internal:
+            logger.error(
+                "a request failed",
+                [
+                    .httpMethod: .string(method.rawValue), .httpRoute: .string(request.route),
+                    .errorDetail: LogValue(error),
+                ])
+        case .unavailable:
+            logger.warning(
+                "a request could not be served",
+                [
+                    .httpMethod: .string(method.rawValue), .httpRoute: .string(request.route),
+                    .errorDetail: LogValue(error),
+                ])
+        default:
+            logger.debug(
+                "a request was refused",
+                [
+                    .httpMethod: .string(method.rawValue), .httpRoute: .string(request.route),
+                    .errorDetail: LogValue(error),
+                ])
+        }
+        return APIResponse.error(error, requestID: request.id)
+    }
+}

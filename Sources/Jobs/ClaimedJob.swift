@@ -5,14 +5,19 @@ package import Chat
 package struct ClaimedJob: Sendable {
     /// The fence of every write for it.
     package let lease: Lease
+    /// Names the handler; a worker that does not know it fails the job.
     package let kind: JobKind
+    /// Lanes below chat count against the slots that chat does not reserve.
     package let lane: Lane
+    /// Whose data the handler may read: every look-up of the run is bound to it.
     package let userID: UserID
+    /// Locked at the end of the run, which puts the next job of the key in line; nil stands alone.
     package let serialKey: SerialKey?
     /// JSON of the kind's own shape.
     package let payload: [UInt8]
     /// This run's number, from 1; a parked or handed-over run keeps its own.
     package let attempt: Int16
+    /// Attempts after which a failure is final; waits for a rate limit are not counted.
     package let maximumAttempts: Int16
     /// Runs that ended with their worker.
     package let crashes: Int16

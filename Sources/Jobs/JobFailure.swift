@@ -15,6 +15,7 @@ package struct JobFailure: Error, Sendable, Hashable {
         case interrupted
     }
 
+    /// Decides between retry, wait, hand-over and end; see ``RetryPolicy``.
     package var `class`: Class
     /// A machine word, bounded.
     package var code: ErrorCode

@@ -3,7 +3,9 @@ package import Chat
 
 /// One row of the token log: an event with its place, already encoded, relayed without another look.
 package struct LoggedEvent: Sendable, Hashable {
+    /// Lease, then sequence: the order of the stream, and what a reader resumes after.
     package let cursor: StreamCursor
+    /// The SSE frame's `event:`; tells the end of a stream without parsing ``data``.
     package let kind: StreamEventKind
     /// JSON on one line, as the SSE frame's `data:`.
     package let data: [UInt8]

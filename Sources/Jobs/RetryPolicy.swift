@@ -34,9 +34,14 @@ package struct RetryPolicy: Sendable, Hashable {
     /// Runs that may end with their worker before the job is held to be the cause.
     package static let poisonCrashes: Int16 = 3
 
+    /// What follows one failed run.
+    ///
     /// - Parameters:
+    ///   - failure: its class decides; a wait that the provider named wins over ours.
     ///   - attempt: the failed run's number, from 1.
+    ///   - maximumAttempts: attempts after which a retryable failure is final.
     ///   - jitter: within 0...1, drawn by the caller.
+    /// - Returns: what becomes of the job, and whether the attempt counts.
     package func decide(
         _ failure: JobFailure, attempt: Int16, maximumAttempts: Int16, jitter: Double
     ) -> Decision {

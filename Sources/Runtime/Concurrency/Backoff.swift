@@ -4,9 +4,12 @@
 ///
 /// Full jitter spreads a crowd that failed together better than a fixed delay with a little noise.
 package struct Backoff: Sendable, Hashable {
+    /// The most that the first retry waits.
     package let base: Duration
+    /// The most that any retry waits.
     package let cap: Duration
 
+    /// A base above the cap counts as the cap.
     package init(base: Duration, cap: Duration) {
         self.base = base
         self.cap = cap

@@ -23,6 +23,7 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
     private let state = Mutex(State())
     private let capacity: Int
 
+    /// A capacity of 1 makes a wake-up: more sends before the consumer looks change nothing.
     package init(capacity: Int) {
         self.capacity = capacity
     }

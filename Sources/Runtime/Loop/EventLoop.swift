@@ -42,6 +42,7 @@ import Synchronization
     /// Starts the loop's thread.
     ///
     /// - Parameter name: the thread's name, cut to 15 bytes.
+    /// - Throws: when the process has no descriptor or thread left.
     package init(name: String) throws(SystemError) {
         epoll = try SystemError.check(clinux_epoll_create(), "epoll_create1")
         let wake = clinux_eventfd()
@@ -71,14 +72,17 @@ import Synchronization
         post(.body(body))
     }
 
+    /// See `Executor`: work of tasks and actors takes the same way as ``execute(_:)``, in one order.
     package func enqueue(_ job: consuming ExecutorJob) {
         post(.job(UnownedJob(job)))
     }
 
+    /// See `SerialExecutor`: lets `assumeIsolated` trust a callback that runs on the thread.
     package func checkIsolated() {
         preconditionCurrent()
     }
 
+    /// See `SerialExecutor`: the same answer as ``isCurrent``, without a trap.
     package func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
     /// Runs what is posted, then ends the thread and waits for it; not from the loop itself.

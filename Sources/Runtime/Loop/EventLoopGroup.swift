@@ -3,10 +3,12 @@ import Synchronization
 
 /// The process's loops, handed out in turn: a connection stays on the loop it was given.
 package final class EventLoopGroup: Sendable {
+    /// All of them, for what has one part a loop: listeners, probes, metrics.
     package let loops: [EventLoop]
     private let position = Atomic<Int>(0)
 
     /// - Parameter count: one a core is the measured best; at least 1.
+    /// - Throws: when the process has no descriptor or thread left.
     package init(count: Int) throws(SystemError) {
         var loops: [EventLoop] = []
         for index in 0..<max(1, count) {

@@ -10,6 +10,7 @@ package struct ProcessSignals: Sendable {
     private let descriptor: Int32
 
     /// - Parameter numbers: the signals to take over, `SIGTERM` and `SIGINT` by default.
+    /// - Throws: when the kernel refuses a signal number or has no descriptor left.
     package init(_ numbers: [Int32] = [SIGTERM, SIGINT]) throws(SystemError) {
         _ = try SystemError.check(clinux_ignore_sigpipe(), "signal(SIGPIPE)")
         descriptor = try SystemError.check(unsafe clinux_signalfd(numbers, Int32(numbers.count)), "signalfd")

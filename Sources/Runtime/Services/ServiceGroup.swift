@@ -24,7 +24,9 @@ package struct ServiceGroup: Sendable {
     private let services: [any Service]
     private let grace: Duration
 
-    /// - Parameter grace: from the request to shut down until what still runs is cancelled.
+    /// - Parameters:
+    ///   - services: in the order of their start; each may use those before it.
+    ///   - grace: from the request to shut down until what still runs is cancelled.
     package init(_ services: [any Service], grace: Duration) {
         self.services = services
         self.grace = grace
@@ -35,6 +37,7 @@ package struct ServiceGroup: Sendable {
     /// - Parameters:
     ///   - request: triggers the orderly shutdown (a first SIGTERM).
     ///   - abort: ends the grace at once (a second SIGTERM).
+    /// - Returns: the first thing that was not in order, or `graceful`.
     package func run(request: ShutdownSignal, abort: ShutdownSignal) async -> Outcome {
         let signals = services.map { _ in ShutdownSignal() }
         return await withTaskGroup(of: Report.self) { group in

@@ -11,8 +11,10 @@ package final class ShutdownSignal: Sendable {
 
     private let state = Mutex(State())
 
+    /// Not triggered; it can be triggered once and never taken back.
     package init() {}
 
+    /// For loops that look between two steps; ``wait()`` is for those that sleep.
     package var isTriggered: Bool { state.withLock { $0.triggered } }
 
     /// Tells everyone who waits, once.

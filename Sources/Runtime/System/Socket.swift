@@ -9,8 +9,12 @@ package enum Socket {
     /// Listens on a numeric or resolvable host. Resolves names, so call it at start, not on a loop.
     ///
     /// - Parameters:
+    ///   - host: a numeric address or a name; only the first of a name's addresses is bound.
     ///   - port: 0 lets the kernel choose; read it back with ``localAddress(of:)``.
     ///   - sharingPort: SO_REUSEPORT, one listener a loop.
+    ///   - backlog: connections that the kernel holds until they are accepted.
+    /// - Returns: a non-blocking descriptor, which the caller closes.
+    /// - Throws: when the address is in use, not ours or not resolvable.
     package static func listen(
         host: String, port: UInt16, sharingPort: Bool, backlog: Int32 = 1024
     ) throws(SystemError) -> Int32 {

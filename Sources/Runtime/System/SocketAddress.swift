@@ -7,6 +7,7 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// In host byte order.
     package let port: UInt16
 
+    /// Checks nothing: it holds what the kernel answered or what will be given to it.
     package init(host: String, port: UInt16) {
         self.host = host
         self.port = port

@@ -8,6 +8,7 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     /// The call's name, for the log.
     package let call: StaticString
 
+    /// For answers that do not come through a shim, such as pthread's.
     package init(number: Int32, call: StaticString) {
         self.number = number
         self.call = call
@@ -25,6 +26,7 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
         return "\(call): \(words)"
     }
 
+    /// Equal when the number and the call's name are.
     package static func == (left: SystemError, right: SystemError) -> Bool {
         left.number == right.number && left.call.description == right.call.description
     }

@@ -8,7 +8,10 @@ import Glibc
 
     /// Starts the thread at once.
     ///
-    /// - Parameter name: shown by `ps -L` and profilers; cut to 15 bytes.
+    /// - Parameters:
+    ///   - name: shown by `ps -L` and profilers; cut to 15 bytes.
+    ///   - body: all that the thread does; its return ends it.
+    /// - Throws: when the system has no thread left.
     package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let start = Start(name: name, body: body)
         let context = unsafe Unmanaged.passRetained(start).toOpaque()

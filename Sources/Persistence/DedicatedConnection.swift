@@ -13,9 +13,15 @@ package final class DedicatedConnection: Sendable {
     private let logger: Logger
     private let current = Mutex<PostgresConnection?>(nil)
 
+    /// Opens nothing yet: the first use does.
+    ///
     /// - Parameters:
+    ///   - configuration: where and as whom; name and commit mode are set below.
     ///   - applicationName: as the server shows it.
     ///   - asynchronousCommit: commits do not wait for the disk; what matters must be found lost and repeated.
+    ///   - loop: the connection's loop for its whole life.
+    ///   - blocking: resolves names.
+    ///   - logger: for the connection's own notices.
     package init(
         _ configuration: PostgresConfiguration, applicationName: String, asynchronousCommit: Bool, loop: EventLoop,
         blocking: BlockingPool, logger: Logger

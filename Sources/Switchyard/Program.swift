@@ -13,7 +13,9 @@ enum Program {
     static func main() {
         // Before any thread exists, so that all of them inherit the blocked signals.
         let signals: ProcessSignals
-        do throws(SystemError) { signals = try ProcessSignals() } catch { fail("signals cannot be taken over: \(error)", 1) }
+        do throws(SystemError) { signals = try ProcessSignals() } catch {
+            fail("signals cannot be taken over: \(error)", 1)
+        }
         Task.detached { await runCommand(signals) }
         while true { pause() }
     }

@@ -24,7 +24,7 @@ RULES = [
     Rule(None, ("Sources",), re.compile(r"\bas!"), "'as!' traps: use 'as?' or a type that is known"),
     Rule(None, ("Sources",), re.compile(r"\bfatalError\("), "'fatalError' ends every request of the process: throw"),
     Rule(None, ("Sources",), re.compile(r"\bnonisolated\(unsafe\)"), "'nonisolated(unsafe)' hides a data race"),
-    Rule(None, ("Sources",), re.compile(r"\b(?:u|nano)sleep\b"), "sleeping blocks a thread of the pool"),
+    Rule("blocking-sleep", ("Sources",), re.compile(r"\b(?:u|nano)sleep\b"), "sleeping blocks a thread of the pool"),
     Rule(None, ("Sources",), re.compile(r"(?<![.\w])(?:debugPrint|print)\("), "'print' is no log: use Logger"),
     Rule(None, ("Sources",), re.compile(r"\bcatch\b[^{}]*\{\s*\}"), "an empty 'catch' loses the error"),
     Rule("unchecked-sendable", ("Sources",), re.compile(r"@unchecked\s+Sendable\b"), "'@unchecked Sendable'"),

@@ -12,6 +12,7 @@ package struct EventLogWriter: EventAppender {
         self.connection = connection
     }
 
+    /// See ``EventAppender``. A full notification queue is no failure: the events are stored without the notice.
     package func append(
         _ events: [StampedEvent], announcing announcements: [StampedEvent]
     ) async throws(EventAppendError) -> Set<JobID> {
@@ -33,6 +34,7 @@ package struct EventLogWriter: EventAppender {
         } catch { throw Self.mapped(error) }
     }
 
+    /// See ``EventAppender``. This is the call that opens the connection.
     package func lastSequences(of leases: [Lease]) async throws(EventAppendError) -> [Lease: Int32] {
         do throws(PostgresError) {
             let rows = try await connection.connection().query(

@@ -39,15 +39,20 @@ package struct WorkerPulse: ~Copyable {
 
     /// Beats, and asks what the database believes this worker to hold.
     package mutating func beat(isDraining: Bool) throws(PostgresError) -> [HeldLease] {
-        _ = try connection.query(LivenessStatements.beat(id, slots: slots, version: version, draining: isDraining), timeout: Self.timeout)
-        return try connection.query(ClaimStatements.held(by: id), timeout: Self.timeout).decode(JobID.self, Int64.self, Bool.self).map {
+        _ = try connection.query(
+            LivenessStatements.beat(id, slots: slots, version: version, draining: isDraining), timeout: Self.timeout)
+        return try connection.query(ClaimStatements.held(by: id), timeout: Self.timeout).decode(
+            JobID.self, Int64.self, Bool.self
+        ).map {
             HeldLease(lease: Lease(job: $0, number: $1), isCancelRequested: $2)
         }
     }
 
     /// Looks at all workers.
     package mutating func observe() throws(PostgresError) -> [ObservedWorker] {
-        try connection.query(LivenessStatements.observe, timeout: Self.timeout).decode(WorkerID.self, Int64.self, Bool.self).map {
+        try connection.query(LivenessStatements.observe, timeout: Self.timeout).decode(
+            WorkerID.self, Int64.self, Bool.self
+        ).map {
             ObservedWorker(id: $0, beat: $1, isLocked: $2)
         }
     }

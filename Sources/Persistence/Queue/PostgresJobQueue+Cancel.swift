@@ -4,6 +4,7 @@ package import Jobs
 package import Postgres
 
 extension PostgresJobQueue {
+    /// See ``JobQueue``. One transaction a look; lock order: serial key, then the job's row.
     package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
         try await mapping {
             while true {
@@ -19,8 +20,9 @@ extension PostgresJobQueue {
     package func cancel(
         _ job: JobID, owner: UserID, in transaction: PostgresTransaction
     ) async throws -> Cancellation? {
-        guard let (state, key, _) = try await transaction.query(CancelStatements.find(job, owner: owner))
-            .decodeFirst(Int16?.self, SerialKey?.self, Int16.self)
+        guard
+            let (state, key, _) = try await transaction.query(CancelStatements.find(job, owner: owner))
+                .decodeFirst(Int16?.self, SerialKey?.self, Int16.self)
         else { return .notFound }
         if state != nil { return .alreadyEnded }
         if let key { try await transaction.execute(SettleStatements.lockKey(key)) }

@@ -28,7 +28,8 @@ extension PostgresJobQueue {
         _ end: OutsideEnd, in transaction: PostgresTransaction
     ) async throws -> (wake: Set<Lane>, events: [StampedEvent]) {
         let job = end.lease.job
-        let number = try await transaction.query(CancelStatements.nextLease(after: end.lease.number))
+        let number =
+            try await transaction.query(CancelStatements.nextLease(after: end.lease.number))
             .decodeFirst(Int64.self) ?? end.lease.number + 1
         let reply = try await transaction.query(ReplyStatements.ofJob(job))
             .decodeFirst(MessageID.self, SessionID.self, UserID.self, String?.self, String?.self)
@@ -40,7 +41,8 @@ extension PostgresJobQueue {
             let stream = Self.lastEvents(of: end, fold: fold, message: message, usage: usage)
             events = stamp(stream, job, number)
             let isCancelled = if case .cancelled = end.cause { true } else { false }
-            let failure: StreamFailure? = if case .failed(let failure) = end.cause { StreamFailure(code: failure.code) } else { nil }
+            let failure: StreamFailure? =
+                if case .failed(let failure) = end.cause { StreamFailure(code: failure.code) } else { nil }
             let ended = ReplyEnd(
                 messageID: message, sessionID: session, owner: owner, content: fold.text,
                 status: isCancelled || !fold.text.isEmpty ? .incomplete : .failed,

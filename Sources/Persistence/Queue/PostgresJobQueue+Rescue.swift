@@ -4,6 +4,7 @@ package import Jobs
 import Postgres
 
 extension PostgresJobQueue {
+    /// See ``JobQueue``. Any number of rescuers may run at once: each job goes to one of them.
     package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue {
         try await mapping {
             let lanes = try await pool.query(RescueStatements.putBackAll(of: worker)).decode(Int16.self)
@@ -22,6 +23,7 @@ extension PostgresJobQueue {
         }
     }
 
+    /// See ``JobQueue``. Holds only while the lease is still this worker's.
     package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Set<Lane> {
         try await mapping {
             let lanes = try await pool.query(RescueStatements.putBackUnknown(lease, worker: worker)).decode(Int16.self)
@@ -35,8 +37,9 @@ extension PostgresJobQueue {
     ) async throws {
         let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in
             if let key { try await transaction.execute(SettleStatements.lockKey(key)) }
-            guard let (attempt, _, _, _) = try await transaction.query(SettleStatements.takeLease(lease))
-                .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
+            guard
+                let (attempt, _, _, _) = try await transaction.query(SettleStatements.takeLease(lease))
+                    .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
             else { return nil }
             return try await self.end(
                 OutsideEnd(lease: lease, attempt: attempt, owner: owner, cause: cause, promotes: key), in: transaction)

@@ -7,6 +7,7 @@ extension PostgresJobQueue {
     /// Rolls the transaction back: the end has to be another one.
     private struct CancelRequested: Error {}
 
+    /// See ``JobQueue``.
     package func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
     ) async throws(JobQueueError) -> Settlement {
@@ -35,8 +36,9 @@ extension PostgresJobQueue {
         let lease = job.lease
         let lock = job.serialKey.map { [SettleStatements.lockKey($0)] } ?? []
         let taken = try await transaction.pipeline(lock + [SettleStatements.takeLease(lease)]).last
-        guard let (attempt, crashes, startedAt, isCancelled) = try taken?.decodeFirst(
-            Int16.self, Int16.self, Timestamp.self, Bool.self)
+        guard
+            let (attempt, crashes, startedAt, isCancelled) = try taken?.decodeFirst(
+                Int16.self, Int16.self, Timestamp.self, Bool.self)
         else { return try await wasOurs(lease, in: transaction) ? .held(wake: []) : .stale }
         if isCancelled && end.state != .cancelled { throw CancelRequested() }
 
@@ -79,7 +81,8 @@ extension PostgresJobQueue {
 
     /// Whether an end whose answer was lost had been committed after all.
     private func wasOurs(_ lease: Lease, in transaction: PostgresTransaction) async throws -> Bool {
-        let ended = try await transaction.query(SettleStatements.endedBy(lease.job)).decodeFirst(Int16?.self, Int64?.self)
+        let ended = try await transaction.query(SettleStatements.endedBy(lease.job)).decodeFirst(
+            Int16?.self, Int64?.self)
         return ended?.1 == lease.number
     }
 

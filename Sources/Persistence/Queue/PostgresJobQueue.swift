@@ -22,6 +22,7 @@ package struct PostgresJobQueue: JobQueue {
         self.clock = clock
     }
 
+    /// See ``JobQueue``. One transaction; sorted by id, so that two callers never wait for each other in a ring.
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
         try await mapping {
             try await pool.withTransaction { transaction in
@@ -36,7 +37,9 @@ package struct PostgresJobQueue: JobQueue {
 
     /// Where an enqueued job stands first.
     package enum Place: Int16, Sendable {
+        /// May be claimed at once.
         case ready = 0
+        /// Its time has not come.
         case scheduled = 1
         /// Behind another job of its serial key.
         case behind = 2
@@ -58,11 +61,13 @@ package struct PostgresJobQueue: JobQueue {
         if events.isEmpty { return nil }
         let logged = events.enumerated().map { index, event in
             StampedEvent(
-                job: job, event: LoggedEvent(event, at: StreamCursor(lease: 0, sequence: Int32(index) + 1)), written: now)
+                job: job, event: LoggedEvent(event, at: StreamCursor(lease: 0, sequence: Int32(index) + 1)),
+                written: now)
         }
         return EventStatements.appendUnfenced(logged, of: job)
     }
 
+    /// See ``JobQueue``. One round trip on the claiming connection.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
         if limit.total == 0 { return [] }
         return try await mapping {
@@ -73,13 +78,15 @@ package struct PostgresJobQueue: JobQueue {
                         Int16.self, Int16.self, Int16.self, Bool.self, Int64.self)
                 return ClaimedJob(
                     lease: Lease(job: job, number: lease), kind: JobKind(rawValue: kind),
-                    lane: Lane(rawValue: lane) ?? .embedding, userID: user, serialKey: key, payload: Array(payload.utf8),
+                    lane: Lane(rawValue: lane) ?? .embedding, userID: user, serialKey: key,
+                    payload: Array(payload.utf8),
                     attempt: attempt, maximumAttempts: maximum, crashes: crashes, needsRestart: hadOutput,
                     runLimit: .milliseconds(limit))
             }
         }
     }
 
+    /// See ``JobQueue``. Moves at most 1000 jobs a call.
     package func moveDue() async throws(JobQueueError) -> DueMove {
         try await mapping {
             let lanes = try await pool.query(EnqueueStatements.moveDue(limit: 1000)).decode(Int16.self)
@@ -88,6 +95,7 @@ package struct PostgresJobQueue: JobQueue {
         }
     }
 
+    /// See ``JobQueue``.
     package func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord? {
         try await mapping {
             try await pool.query(JobRecordStatements.record(job, owner: owner)).first.map(JobRecordStatements.decode)

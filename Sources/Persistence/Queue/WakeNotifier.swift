@@ -22,6 +22,7 @@ package final class WakeNotifier: Service {
 
     private static let window: Duration = .milliseconds(2)
 
+    /// See `Service`.
     package let name = "notifier"
     private let connection: DedicatedConnection
     private let notices = BoundedChannel<Notice>(capacity: 4096)
@@ -29,7 +30,10 @@ package final class WakeNotifier: Service {
     private let sent: Counter
     private let dropped: Counter
 
-    /// - Parameter connection: commits asynchronously.
+    /// - Parameters:
+    ///   - connection: commits asynchronously.
+    ///   - logger: told when notices could not be sent.
+    ///   - metrics: counts notices sent and dropped.
     package init(connection: DedicatedConnection, logger: Logger, metrics: MetricsRegistry) {
         self.connection = connection
         self.logger = logger
@@ -49,6 +53,7 @@ package final class WakeNotifier: Service {
         if notices.send(.cancel(lease)) == .full { dropped.increment() }
     }
 
+    /// See `Service`. Shut down, it sends what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [notices] in notices.finish() }
         while true {
@@ -71,7 +76,9 @@ package final class WakeNotifier: Service {
         }
         var statements: [SQL] = []
         if !lanes.isEmpty { statements.append(EventStatements.notify(channel: Self.jobsChannel, payloads: lanes)) }
-        if !cancels.isEmpty { statements.append(EventStatements.notify(channel: Self.cancelChannel, payloads: cancels)) }
+        if !cancels.isEmpty {
+            statements.append(EventStatements.notify(channel: Self.cancelChannel, payloads: cancels))
+        }
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)
             sent.increment(by: batch.count)

@@ -4,6 +4,7 @@ package import JSON
 
 /// The payload of a chat job: ids, not text, so that a turn behind another sees what that one wrote.
 package struct ChatPayload: Sendable, Equatable {
+    /// Whose thread is read, and whose line the job stands in.
     package var sessionID: SessionID
     /// The reply to be written.
     package var messageID: MessageID
@@ -39,7 +40,9 @@ package struct ChatPayload: Sendable, Equatable {
 
     /// Reads the stored form; nil when it is none.
     package init?(json: [UInt8]) {
-        guard let value = try? JSONParser.parse(json),
+        let value: JSONValue
+        do throws(JSONError) { value = try JSONParser.parse(json) } catch { return nil }
+        guard
             let session = value["sessionId"]?.stringValue.flatMap({ SessionID($0) }),
             let message = value["messageId"]?.stringValue.flatMap({ MessageID($0) }),
             let user = value["userMessageId"]?.stringValue.flatMap({ MessageID($0) })

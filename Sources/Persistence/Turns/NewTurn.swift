@@ -16,21 +16,31 @@ package struct NewTurn: Sendable {
         case interrupt
     }
 
+    /// The owner; a session of another is not found.
     package let userID: UserID
+    /// Where the turn goes; its line of jobs has the same 128 bits.
     package let sessionID: SessionID
+    /// The witness of a commit whose answer was lost.
     package let jobID: JobID
     /// The reply.
     package let messageID: MessageID
+    /// The message that the person sent.
     package let userMessageID: MessageID
+    /// Used only when the turn is a first one that gets a title.
     package let titleJobID: JobID
     /// As sent.
     package var content: String
+    /// Pictures and more text that go with it, in order.
     package var parts: [MessagePart] = []
     /// Where the turn hangs; nil is the session's leaf, which may be the reply under way.
     package var parentMessageID: MessageID?
+    /// The model of this turn; nil is the session's, then the default.
     package var modelID: ModelID?
+    /// `temperature`, `maxTokens`, …: checked when the request came.
     package var parameters: JSONObject = [:]
+    /// Matters only while the session has a reply under way.
     package var onBusy = OnBusy.queue
+    /// Makes a repeated request answer with the first one's turn; nil does not.
     package var idempotencyKey: IdempotencyKey?
     /// Whether a first turn also asks for a title.
     package var wantsTitle = true
@@ -54,10 +64,13 @@ package struct NewTurn: Sendable {
 
 /// A stored turn.
 package struct AcceptedTurn: Sendable, Hashable {
+    /// What writes the reply, and the stream to follow.
     package let jobID: JobID
     /// The reply.
     package let messageID: MessageID
+    /// The message that the person sent.
     package let userMessageID: MessageID
+    /// Where both were stored.
     package let sessionID: SessionID
 }
 
@@ -71,6 +84,8 @@ package enum TurnSubmission: Sendable {
     case idempotencyMismatch
     /// The session has a reply under way and the request does not want to wait.
     case busy
+    /// There is no such session of this owner.
     case sessionNotFound
+    /// The session has no such message.
     case parentNotFound
 }

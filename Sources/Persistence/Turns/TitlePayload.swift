@@ -25,7 +25,9 @@ package struct TitlePayload: Sendable, Hashable {
 
     /// Reads the stored form; nil when it is none.
     package init?(json: [UInt8]) {
-        guard let value = try? JSONParser.parse(json),
+        let value: JSONValue
+        do throws(JSONError) { value = try JSONParser.parse(json) } catch { return nil }
+        guard
             let session = value["sessionId"]?.stringValue.flatMap({ SessionID($0) }),
             let user = value["userMessageId"]?.stringValue.flatMap({ MessageID($0) })
         else { return nil }

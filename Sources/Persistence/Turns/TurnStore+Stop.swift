@@ -51,7 +51,8 @@ extension TurnStore {
     ) async throws -> StoppedTurns {
         // The key's lock keeps the jobs of the line where they are, but for a claim of its head.
         try await transaction.execute(SettleStatements.lockKey(SerialKey(session)))
-        let jobs = try await transaction.query(CancelStatements.unfinished(in: session, owner: owner)).decode(JobID.self)
+        let jobs = try await transaction.query(CancelStatements.unfinished(in: session, owner: owner)).decode(
+            JobID.self)
         var stopped = StoppedTurns()
         for job in jobs where job != kept {
             var found: Cancellation?

@@ -13,7 +13,10 @@ package struct TurnStore: Sendable {
     let queue: PostgresJobQueue
     private let clock: DatabaseClock
 
-    /// - Parameter queue: on the same database.
+    /// - Parameters:
+    ///   - database: where sessions and messages are.
+    ///   - queue: on the same database, because a turn and its job are one transaction.
+    ///   - clock: stamps the events that a submission writes.
     package init(database: Database, queue: PostgresJobQueue, clock: DatabaseClock) {
         self.database = database
         self.queue = queue
@@ -72,11 +75,13 @@ package struct TurnStore: Sendable {
         }
         guard let place = try await PostgresJobQueue.enqueue(job(of: turn), in: transaction, at: clock.now) else {
             // The id is known: a commit of ours whose answer was lost.
-            return isRepeated ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted)
+            return isRepeated
+                ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted)
         }
-        guard let (leaf, count, source) = try await transaction.query(
-            TurnStatements.lockSession(turn.sessionID, owner: turn.userID)
-        ).decodeFirst(MessageID?.self, Int32.self, String.self)
+        guard
+            let (leaf, count, source) = try await transaction.query(
+                TurnStatements.lockSession(turn.sessionID, owner: turn.userID)
+            ).decodeFirst(MessageID?.self, Int32.self, String.self)
         else { throw Refused(submission: .sessionNotFound) }
         if place == .behind && turn.onBusy == .reject { throw Refused(submission: .busy) }
         let parent = try await self.parent(of: turn, leaf: leaf, in: transaction)

@@ -75,7 +75,8 @@ struct WorkerAssembly {
         _ foundations: Foundations, now: @escaping @Sendable () -> Timestamp
     ) -> [JobKind: any JobHandler] {
         let client = HTTPClient(
-            group: foundations.loops, configuration: HTTPClientConfiguration(userAgent: "switchyard/\(Program.version)"),
+            group: foundations.loops,
+            configuration: HTTPClientConfiguration(userAgent: "switchyard/\(Program.version)"),
             metrics: foundations.metrics)
         let configuration = foundations.configuration
         let services = ChatServices(

@@ -28,7 +28,8 @@ struct ServiceCommand {
         let (request, abort) = (ShutdownSignal(), ShutdownSignal())
         signals.deliver(on: foundations.loops.loops[0]) { number in
             logger.info(
-                "signal received", [.signalName: "\(number)", .shutdownPhase: request.isTriggered ? "abort" : "graceful"])
+                "signal received",
+                [.signalName: "\(number)", .shutdownPhase: request.isTriggered ? "abort" : "graceful"])
             if request.isTriggered { abort.trigger() } else { request.trigger() }
         }
         let outcome = try await foundations.withPools {

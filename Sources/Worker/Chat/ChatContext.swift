@@ -74,7 +74,8 @@ struct ChatContext: Sendable {
             limits: services.limits())
         request.temperature = parameter("temperature", payload, model)?.doubleValue
         request.topP = parameter("topP", payload, model)?.doubleValue
-        request.maxTokens = parameter("maxTokens", payload, model)?.integerValue.map { Int($0) }
+        request.maxTokens =
+            parameter("maxTokens", payload, model)?.integerValue.map { Int($0) }
             ?? model.fields.maximumOutputTokens
         request.stop = parameter("stop", payload, model)?.arrayValue?.compactMap(\.stringValue) ?? []
         var extra = JSONObject()

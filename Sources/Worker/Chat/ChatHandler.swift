@@ -7,12 +7,15 @@ package struct ChatHandler: JobHandler {
     private let services: ChatServices
     private let now: @Sendable () -> Timestamp
 
-    /// - Parameter now: the database's clock as this process knows it.
+    /// - Parameters:
+    ///   - services: shared by all runs.
+    ///   - now: the database's clock as this process knows it.
     package init(services: ChatServices, now: @escaping @Sendable () -> Timestamp) {
         self.services = services
         self.now = now
     }
 
+    /// See ``JobHandler``. Touches nothing yet.
     package func begin(_ job: ClaimedJob, stream: RunStream) -> any JobRun {
         ChatRun(job: job, stream: stream, services: services, now: now)
     }

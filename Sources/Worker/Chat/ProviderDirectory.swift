@@ -10,7 +10,9 @@ package struct ProviderDirectory: Sendable {
     private let providers: [ModelProvider: any ChatProvider]
     private let allowsPrivateAddresses: Bool
 
-    /// - Parameter allowsPrivateAddresses: whether personal models may point into private networks.
+    /// - Parameters:
+    ///   - providers: a word without an entry fails its jobs for good.
+    ///   - allowsPrivateAddresses: whether personal models may point into private networks.
     package init(_ providers: [ModelProvider: any ChatProvider], allowsPrivateAddresses: Bool) {
         self.providers = providers
         self.allowsPrivateAddresses = allowsPrivateAddresses

@@ -23,6 +23,7 @@ package final class Heartbeat: Service {
         var probes: [ContinuousClock.Instant]
     }
 
+    /// See `Service`.
     package let name = "heartbeat"
     private let connect: @Sendable () throws -> WorkerPulse
     private let loops: [EventLoop]
@@ -40,9 +41,15 @@ package final class Heartbeat: Service {
         case unknown(Lease)
     }
 
+    /// Starts nothing yet: ``run(_:)`` does.
+    ///
     /// - Parameters:
-    ///   - connect: makes the blocking connection; called again after each loss.
+    ///   - loops: all that runs of this process use; each has to answer for a beat to be sent.
+    ///   - registry: the runs of this process, compared with what the database holds for it.
     ///   - found: where findings go; when it is full they are found again at the next look.
+    ///   - logger: told of lost connections and of fencing.
+    ///   - metrics: counts fencings.
+    ///   - connect: makes the blocking connection; called again after each loss.
     package init(
         loops: [EventLoop], registry: RunRegistry, found: BoundedChannel<Finding>, logger: Logger,
         metrics: WorkerMetrics, connect: @escaping @Sendable () throws -> WorkerPulse
@@ -61,6 +68,7 @@ package final class Heartbeat: Service {
         state.withLock { $0.isDraining = true }
     }
 
+    /// See `Service`. Shut down, it takes the worker's row away, which others see at their next look.
     package func run(_ shutdown: ShutdownSignal) async throws {
         let ended = ShutdownSignal()
         let thread = try SystemThread(name: "heartbeat") { [self] in

@@ -6,6 +6,7 @@ package import Runtime
 
 /// Acts upon what the heartbeat found: rescues the jobs of dead workers, gives back unexplained leases.
 package final class Rescuer: Service {
+    /// See `Service`.
     package let name = "rescuer"
     private let queue: any JobQueue
     private let id: WorkerID
@@ -15,9 +16,16 @@ package final class Rescuer: Service {
     private let logger: Logger
     private let metrics: WorkerMetrics
 
+    /// Starts nothing yet: ``run(_:)`` does.
+    ///
     /// - Parameters:
     ///   - id: this worker, whose leases it may give back.
+    ///   - queue: where leases are taken back.
+    ///   - found: the heartbeat's findings; ended by the shutdown.
+    ///   - publisher: tells readers of the ends that a rescue wrote.
     ///   - wake: tells every worker of new work in lanes.
+    ///   - logger: told of each rescue, and of those that failed.
+    ///   - metrics: counts rescued jobs and unexplained leases.
     package init(
         id: WorkerID, queue: any JobQueue, found: BoundedChannel<Heartbeat.Finding>, publisher: Publisher,
         wake: @escaping @Sendable (Set<Lane>) -> Void, logger: Logger, metrics: WorkerMetrics
@@ -31,6 +39,7 @@ package final class Rescuer: Service {
         self.metrics = metrics
     }
 
+    /// See `Service`. Shut down, it acts upon what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [found] in found.finish() }
         while true {

@@ -28,7 +28,11 @@ struct WorkerObservation {
         for worker in workers {
             var entry = seen[worker.id] ?? Seen(beat: worker.beat, since: now)
             if entry.beat != worker.beat { entry = Seen(beat: worker.beat, since: now) }
-            if worker.isLocked { entry.unlockedSince = nil } else if entry.unlockedSince == nil { entry.unlockedSince = now }
+            if worker.isLocked {
+                entry.unlockedSince = nil
+            } else if entry.unlockedSince == nil {
+                entry.unlockedSince = now
+            }
             next[worker.id] = entry
             let isUnlockedLong = entry.unlockedSince.map { now - max($0, entry.since) >= Self.unlockedGrace } ?? false
             if isUnlockedLong || now - entry.since >= Self.silentGrace { dead.append(worker.id) }

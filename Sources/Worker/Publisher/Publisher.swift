@@ -24,6 +24,7 @@ package final class Publisher: Service {
     /// A run with more unsent bytes than this waits.
     private static let pendingLimitBytes = 256 * 1024
 
+    /// See `Service`.
     package let name = "publisher"
     private let appender: any EventAppender
     private let loop: EventLoop
@@ -34,10 +35,15 @@ package final class Publisher: Service {
     private let state = Mutex(State())
     private let wake = BoundedChannel<Void>(capacity: 1)
 
+    /// Starts nothing yet: ``run(_:)`` does.
+    ///
     /// - Parameters:
+    ///   - appender: the log, over a connection that nobody else uses.
     ///   - loop: where timers run.
     ///   - interval: least time between flushes (`PUBLISH_INTERVAL_MS`).
     ///   - now: the database's clock as this process knows it.
+    ///   - logger: told of lost leases and refused events.
+    ///   - metrics: flushes, their size and time, lost streams.
     package init(
         appender: any EventAppender, loop: EventLoop, interval: Duration, now: @escaping @Sendable () -> Timestamp,
         logger: Logger, metrics: MetricsRegistry
@@ -62,6 +68,7 @@ package final class Publisher: Service {
         _ = wake.send(())
     }
 
+    /// See `Service`. Shut down, it sends what is left first, for as long as that takes; cancelled, it drops it.
     package func run(_ shutdown: ShutdownSignal) async throws {
         let wake = wake
         shutdown.onTrigger { _ = wake.send(()) }

@@ -9,18 +9,23 @@ package final class DueMover: Service {
     /// A job whose time another process set is found at most this late.
     private static let longestSleep: Duration = .milliseconds(500)
 
+    /// See `Service`.
     package let name = "due-mover"
     private let queue: any JobQueue
     private let wake: @Sendable (Set<Lane>) -> Void
     private let logger: Logger
 
-    /// - Parameter wake: tells every worker of new work in lanes.
+    /// - Parameters:
+    ///   - queue: whose deferred jobs are lined up.
+    ///   - wake: tells every worker of new work in lanes.
+    ///   - logger: told when a look failed; the next one mends it.
     package init(queue: any JobQueue, wake: @escaping @Sendable (Set<Lane>) -> Void, logger: Logger) {
         self.queue = queue
         self.wake = wake
         self.logger = logger
     }
 
+    /// See `Service`. Sleeps until the next job is due, at most half a second.
     package func run(_ shutdown: ShutdownSignal) async throws {
         while !shutdown.isTriggered && !Task.isCancelled {
             var sleep = Self.longestSleep

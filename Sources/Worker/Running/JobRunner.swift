@@ -22,9 +22,18 @@ package struct JobRunner: Sendable {
     private let logger: Logger
     private let metrics: WorkerMetrics
 
+    /// What all runs of the process share.
+    ///
     /// - Parameters:
+    ///   - handlers: a kind without an entry fails its jobs for good.
+    ///   - settler: writes the end of a run.
+    ///   - publisher: carries each run's stream.
+    ///   - registry: where a run is taken out when it has ended.
+    ///   - policy: what follows a failure.
     ///   - wake: tells every worker of new work in lanes.
     ///   - now: the database's clock as this process knows it.
+    ///   - logger: told of retries, failures and ends that could not be written yet.
+    ///   - metrics: runs by their end, and stale ends.
     package init(
         handlers: [JobKind: any JobHandler], settler: any RunSettler, publisher: Publisher, registry: RunRegistry,
         policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,

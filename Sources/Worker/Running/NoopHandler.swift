@@ -6,6 +6,7 @@ package struct NoopHandler: JobHandler {
     /// Without state of its own.
     package init() {}
 
+    /// See ``JobHandler``.
     package func begin(_ job: ClaimedJob, stream: RunStream) -> any JobRun { NoopRun() }
 }
 

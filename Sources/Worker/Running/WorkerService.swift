@@ -32,6 +32,7 @@ package struct WorkerConfiguration: Sendable {
 /// work, when a slot becomes free, after a full batch, and now and then without any reason: a lost notification
 /// costs time, never a job.
 package final class WorkerService: Service {
+    /// See `Service`.
     package let name = "worker"
     private let queue: any JobQueue
     private let runner: JobRunner
@@ -45,8 +46,18 @@ package final class WorkerService: Service {
     private let wakeUp = BoundedChannel<Void>(capacity: 1)
     private let background = Atomic<Int>(0)
 
+    /// Starts nothing yet: ``run(_:)`` does.
+    ///
     /// - Parameters:
+    ///   - id: under which claims are made and beats are sent.
+    ///   - queue: where jobs are claimed.
+    ///   - runner: runs one claimed job to its end.
+    ///   - registry: the runs of this process; its count is the count of used slots.
+    ///   - configuration: slots, grace and polling.
+    ///   - loop: where runs and timers are.
     ///   - isListening: whether notifications of new work arrive at present.
+    ///   - logger: told of failed claims and of the drain.
+    ///   - metrics: claims, claimed and running jobs.
     package init(
         id: WorkerID, queue: any JobQueue, runner: JobRunner, registry: RunRegistry,
         configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
@@ -66,6 +77,7 @@ package final class WorkerService: Service {
     /// Tells the claimer to look for work; never blocks.
     package func wake() { _ = wakeUp.send(()) }
 
+    /// See `Service`. Shut down, it claims no more and returns when its runs have ended or were handed back.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         await withDiscardingTaskGroup { group in

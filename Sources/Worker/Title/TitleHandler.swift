@@ -14,6 +14,7 @@ package struct TitleHandler: JobHandler {
         self.services = services
     }
 
+    /// See ``JobHandler``. Touches nothing yet.
     package func begin(_ job: ClaimedJob, stream: RunStream) -> any JobRun {
         TitleRun(job: job, services: services)
     }

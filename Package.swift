@@ -75,6 +75,7 @@ let package = Package(
         .executableTarget(
             name: "Switchyard",
             dependencies: [
+                "API", "HTTPServer",
                 "Chat", "Cryptography", "HTTPClient", "JSON", "Jobs", "Observability", "Persistence", "Postgres",
                 "Providers", "Runtime", "Tokenization", "Worker",
             ], swiftSettings: strict),

@@ -26,8 +26,14 @@ package struct APIServices: Sendable {
     package let settings: SettingsStore
     /// Jobs; enqueued and cancelled within the transactions of what they belong to.
     package let queue: PostgresJobQueue
-    /// Tells workers of what was committed.
+    /// Turns of conversations.
+    package let turns: TurnStore
+    /// What they have cost.
+    package let usage: UsageStore
+    /// Tells workers and readers of what was committed.
     package let notifier: WakeNotifier
+    /// Relays token streams.
+    package let hub: StreamHub
     /// The time people see, and tokens go by.
     package let clock: DatabaseClock
     /// Ids by that clock.
@@ -48,7 +54,7 @@ package struct APIServices: Sendable {
     /// Stores without state of their own are made here of the database.
     package init(
         configuration: APIConfiguration, database: Database, models: ModelStore, settings: SettingsStore,
-        queue: PostgresJobQueue, notifier: WakeNotifier, clock: DatabaseClock, ids: UUIDv7Generator,
+        queue: PostgresJobQueue, notifier: WakeNotifier, hub: StreamHub, clock: DatabaseClock, ids: UUIDv7Generator,
         signingKey: SigningKey, passwordHasher: PasswordHasher = PasswordHasher(), blocking: BlockingPool,
         isListenerHealthy: @escaping @Sendable () -> Bool, logger: Logger, metrics: MetricsRegistry
     ) {
@@ -61,7 +67,10 @@ package struct APIServices: Sendable {
         messages = MessageStore(database: database)
         self.settings = settings
         self.queue = queue
+        turns = TurnStore(database: database, queue: queue, clock: clock)
+        usage = UsageStore(database: database)
         self.notifier = notifier
+        self.hub = hub
         self.clock = clock
         self.ids = ids
         tokens = AccessTokens(key: signingKey)
@@ -90,6 +99,8 @@ package struct APIServices: Sendable {
         addModelRoutes(to: &routes)
         addSessionRoutes(to: &routes)
         addSettingRoutes(to: &routes)
+        addChatRoutes(to: &routes)
+        addJobRoutes(to: &routes)
         return routes.router
     }
 }

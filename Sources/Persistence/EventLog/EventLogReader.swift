@@ -19,7 +19,7 @@ package struct EventLogReader: Sendable {
         }
     }
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
 
     /// Any pool; reads are short.
     package init(pool: PostgresPool) {

@@ -142,14 +142,23 @@ BEGIN
     RETURN made;
 END $$;
 
--- The name of the oldest partition that ends before `horizon`, or null.
-CREATE FUNCTION oldest_event_partition(horizon timestamptz) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'events'::regclass
-      AND substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''([^'']+)''\)')::timestamptz <= horizon
-    ORDER BY c.relname LIMIT 1
-$$;
+-- Drops the oldest partition that ends before `horizon` and says its name, or null when there is none. Waits at
+-- most 100 ms for its lock: appends queue behind it meanwhile. The caller repeats.
+CREATE FUNCTION drop_event_partition(horizon timestamptz) RETURNS text
+LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
+DECLARE
+    name text := (
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'events'::regclass
+          AND substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''([^'']+)''\)')::timestamptz <= horizon
+        ORDER BY c.relname LIMIT 1);
+BEGIN
+    IF name IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE events DETACH PARTITION %I', name);
+        EXECUTE format('DROP TABLE %I', name);
+    END IF;
+    RETURN name;
+END $$;
 
 -- The number a claim gives: above every lease of the job, and above what any earlier timeline or clock gave.
 CREATE FUNCTION lease_floor() RETURNS bigint

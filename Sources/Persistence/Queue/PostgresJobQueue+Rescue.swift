@@ -32,7 +32,7 @@ extension PostgresJobQueue {
     }
 
     /// Ends a run whose worker cannot: cancelled, poison, or past every deadline. Another rescuer may be first.
-    private func endLost(
+    func endLost(
         _ lease: Lease, owner: UserID, key: SerialKey?, cause: OutsideEnd.Cause, into rescue: inout Rescue
     ) async throws {
         let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in

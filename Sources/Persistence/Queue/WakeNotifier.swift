@@ -5,8 +5,9 @@ package import Observability
 import Postgres
 package import Runtime
 
-/// Tells workers of new work and of cancelled runs, after the commit and apart from it: a notifying transaction
-/// that waits for the disk would hold up every other commit of the database.
+/// Tells workers of new work and of cancelled runs, and readers of events stored outside a run: after the commit and
+/// apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
+/// database.
 ///
 /// Idle it sends at once; after a send it gathers for ``window``. What cannot be sent is dropped: workers poll.
 package final class WakeNotifier: Service {
@@ -15,9 +16,10 @@ package final class WakeNotifier: Service {
     /// Tells of leases to abort; the payload is `<job> <lease>`.
     package static let cancelChannel = "cancel"
 
-    private enum Notice: Sendable, Hashable {
+    private enum Notice: Sendable {
         case wake(Lane)
         case cancel(Lease)
+        case announce([StampedEvent])
     }
 
     private static let window: Duration = .milliseconds(2)
@@ -53,11 +55,18 @@ package final class WakeNotifier: Service {
         if notices.send(.cancel(lease)) == .full { dropped.increment() }
     }
 
+    /// Hands over events that are in the log since a commit of the caller's, for those who watch: grouped by job and in
+    /// order within it. Unannounced ones are found in the log, later.
+    package func announce(_ events: [StampedEvent]) {
+        guard !events.isEmpty else { return }
+        if notices.send(.announce(events)) == .full { dropped.increment() }
+    }
+
     /// See `Service`. Shut down, it sends what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [notices] in notices.finish() }
         while true {
-            let batch = Set(await notices.nextBatch())
+            let batch = await notices.nextBatch()
             if batch.isEmpty { return }
             await send(batch)
             // Not a wait for anything: the least time between two sends.
@@ -65,20 +74,24 @@ package final class WakeNotifier: Service {
         }
     }
 
-    private func send(_ batch: Set<Notice>) async {
-        var lanes: [String] = []
-        var cancels: [String] = []
+    private func send(_ batch: [Notice]) async {
+        var lanes = Set<Lane>()
+        var cancels = Set<Lease>()
+        var events: [StampedEvent] = []
         for notice in batch {
             switch notice {
-            case .wake(let lane): lanes.append("\(lane.rawValue)")
-            case .cancel(let lease): cancels.append("\(lease.job) \(lease.number)")
+            case .wake(let lane): lanes.insert(lane)
+            case .cancel(let lease): cancels.insert(lease)
+            case .announce(let stored): events += stored
             }
         }
         var statements: [SQL] = []
-        if !lanes.isEmpty { statements.append(EventStatements.notify(channel: Self.jobsChannel, payloads: lanes)) }
-        if !cancels.isEmpty {
-            statements.append(EventStatements.notify(channel: Self.cancelChannel, payloads: cancels))
+        func add(_ channel: String, _ payloads: [String]) {
+            if !payloads.isEmpty { statements.append(EventStatements.notify(channel: channel, payloads: payloads)) }
         }
+        add(Self.jobsChannel, lanes.map { "\($0.rawValue)" })
+        add(Self.cancelChannel, cancels.map { "\($0.job) \($0.number)" })
+        add(StreamNotification.channel, StreamNotification.encode(events))
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)
             sent.increment(by: batch.count)

@@ -49,13 +49,6 @@ struct WorkerAssembly {
                         registry.abort(lease, .cancelled)
                     }
                 }, onConnected: { wakeUps.wake() }))
-        let worker = WorkerService(
-            id: id, queue: foundations.queue, runner: runner, registry: registry,
-            configuration: WorkerConfiguration(
-                slots: configuration.workerSlots, shutdownGrace: configuration.shutdownGrace),
-            loop: loops.loops[0], isListening: { listener.isHealthy }, logger: logger, metrics: workerMetrics)
-        wakeUps.connect(worker)
-
         let found = BoundedChannel<Heartbeat.Finding>(capacity: 256)
         let postgres = foundations.postgres
         let heartbeat = Heartbeat(
@@ -64,11 +57,22 @@ struct WorkerAssembly {
             try WorkerPulse(
                 postgres, id: id, slots: configuration.workerSlots, version: Program.version, logger: logger)
         }
+        let worker = WorkerService(
+            id: id, queue: foundations.queue, runner: runner, registry: registry,
+            configuration: WorkerConfiguration(
+                slots: configuration.workerSlots, shutdownGrace: configuration.shutdownGrace),
+            loop: loops.loops[0], isListening: { listener.isHealthy }, onDrain: { heartbeat.drain() }, logger: logger,
+            metrics: workerMetrics)
+        wakeUps.connect(worker)
+
         let rescuer = Rescuer(
             id: id, queue: foundations.queue, found: found, publisher: publisher, wake: wake, logger: logger,
             metrics: workerMetrics)
         let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
-        services = [publisher, heartbeat, rescuer, listener, dueMover, worker]
+        let maintenance = MaintenanceService(
+            database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
+            wake: wake, announce: { publisher.announce($0) }, logger: logger, metrics: metrics)
+        services = [publisher, heartbeat, rescuer, listener, dueMover, maintenance, worker]
     }
 
     private static func handlers(

@@ -4,6 +4,7 @@ import Observability
 import Persistence
 import Postgres
 import Runtime
+import Synchronization
 
 /// `serve`, `work`, `all`: runs services until a signal, or until one of them ends by itself.
 struct ServiceCommand {
@@ -26,12 +27,7 @@ struct ServiceCommand {
         try await prepareDatabase(foundations)
 
         let (request, abort) = (ShutdownSignal(), ShutdownSignal())
-        signals.deliver(on: foundations.loops.loops[0]) { number in
-            logger.info(
-                "signal received",
-                [.signalName: "\(number)", .shutdownPhase: request.isTriggered ? "abort" : "graceful"])
-            if request.isTriggered { abort.trigger() } else { request.trigger() }
-        }
+        deliverSignals(on: foundations.loops.loops[0], logger, request: request, abort: abort)
         let outcome = try await foundations.withPools {
             try await foundations.clock.measure()
             _ = try await foundations.settings.refresh()
@@ -55,10 +51,28 @@ struct ServiceCommand {
         }
     }
 
+    /// The first signal asks for an orderly end, a later one ends the patience. What comes right after the first is
+    /// the same wish told twice: a terminal signals the whole group, and a script that waits passes it on.
+    private func deliverSignals(
+        on loop: EventLoop, _ logger: Logger, request: ShutdownSignal, abort: ShutdownSignal
+    ) {
+        let first = Mutex<ContinuousClock.Instant?>(nil)
+        signals.deliver(on: loop) { number in
+            let since = first.withLock { instant in
+                if instant == nil { instant = .now }
+                return instant.map { ContinuousClock.now - $0 } ?? .zero
+            }
+            logger.info("signal received", [.signalName: "\(number)"])
+            if since < .milliseconds(300) { request.trigger() } else { abort.trigger() }
+        }
+    }
+
     private func components(_ foundations: Foundations) async throws -> [any Service] {
         switch command {
         case .work: WorkerAssembly(foundations).services
-        default: WorkerAssembly(foundations).services
+        case .serve: try await APIAssembly(foundations).services
+        // The worker stops first: its replies end while their readers are still connected.
+        default: try await APIAssembly(foundations).services + WorkerAssembly(foundations).services
         }
     }
 

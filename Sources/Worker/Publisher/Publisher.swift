@@ -70,6 +70,11 @@ package final class Publisher: Service {
 
     /// See `Service`. Shut down, it sends what is left first, for as long as that takes; cancelled, it drops it.
     package func run(_ shutdown: ShutdownSignal) async throws {
+        // On the loop of its connection: a flush changes no thread.
+        await withTaskExecutorPreference(loop) { await flushUntilStopped(shutdown) }
+    }
+
+    private func flushUntilStopped(_ shutdown: ShutdownSignal) async {
         let wake = wake
         shutdown.onTrigger { _ = wake.send(()) }
         var lastFlush = ContinuousClock.now - interval

@@ -41,6 +41,7 @@ package final class WorkerService: Service {
     private let configuration: WorkerConfiguration
     private let loop: EventLoop
     private let isListening: @Sendable () -> Bool
+    private let onDrain: @Sendable () -> Void
     private let logger: Logger
     private let metrics: WorkerMetrics
     private let wakeUp = BoundedChannel<Void>(capacity: 1)
@@ -56,12 +57,13 @@ package final class WorkerService: Service {
     ///   - configuration: slots, grace and polling.
     ///   - loop: where runs and timers are.
     ///   - isListening: whether notifications of new work arrive at present.
+    ///   - onDrain: called once when it stops claiming.
     ///   - logger: told of failed claims and of the drain.
     ///   - metrics: claims, claimed and running jobs.
     package init(
         id: WorkerID, queue: any JobQueue, runner: JobRunner, registry: RunRegistry,
         configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
-        logger: Logger, metrics: WorkerMetrics
+        onDrain: @escaping @Sendable () -> Void, logger: Logger, metrics: WorkerMetrics
     ) {
         self.id = id
         self.queue = queue
@@ -70,6 +72,7 @@ package final class WorkerService: Service {
         self.configuration = configuration
         self.loop = loop
         self.isListening = isListening
+        self.onDrain = onDrain
         self.logger = logger
         self.metrics = metrics
     }
@@ -79,6 +82,10 @@ package final class WorkerService: Service {
 
     /// See `Service`. Shut down, it claims no more and returns when its runs have ended or were handed back.
     package func run(_ shutdown: ShutdownSignal) async throws {
+        await withTaskExecutorPreference(loop) { await claimUntilStopped(shutdown) }
+    }
+
+    private func claimUntilStopped(_ shutdown: ShutdownSignal) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         await withDiscardingTaskGroup { group in
             while !shutdown.isTriggered && !Task.isCancelled {
@@ -144,6 +151,7 @@ package final class WorkerService: Service {
     /// Lets runs end by themselves within the grace, then takes them back to the line.
     private func drain() async {
         logger.info("worker stops claiming", [.count: "\(registry.count)"])
+        onDrain()
         let registry = registry
         let deadline = ContinuousClock.now + configuration.shutdownGrace
         loop.execute { [loop] in _ = loop.schedule(at: deadline) { registry.abortAll(.shutdown) } }

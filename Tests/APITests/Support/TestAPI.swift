@@ -47,6 +47,8 @@ struct TestAPI: Sendable {
         let shutdown = ShutdownSignal()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run(shutdown) }
+            group.addTask { try await services.hub.run(shutdown) }
+            group.addTask { try await services.notifier.run(shutdown) }
             defer { shutdown.trigger() }
             return try await body(api)
         }
@@ -73,7 +75,12 @@ struct TestAPI: Sendable {
             settings: SettingsStore(
                 database: database, defaults: defaults(settings), logger: logger),
             queue: PostgresJobQueue(pool: test.pool, claimer: test.pool, clock: clock),
-            notifier: WakeNotifier(connection: connection, logger: logger, metrics: metrics), clock: clock, ids: ids,
+            notifier: WakeNotifier(connection: connection, logger: logger, metrics: metrics),
+            hub: StreamHub(
+                source: StreamSource(
+                    configuration: test.configuration, pool: test.pool, loop: try clients.get(),
+                    blocking: TestCluster.blocking), logger: logger, metrics: metrics),
+            clock: clock, ids: ids,
             signingKey: try signingKey.get(),
             passwordHasher: PasswordHasher(cost: PasswordHasher.Cost(operations: 1, memoryBytes: 8192)),
             blocking: hashing, isListenerHealthy: { true }, logger: logger, metrics: metrics)

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTP
+import JSON
+import Jobs
+import Persistence
+
+extension APIServices {
+    /// `/api/jobs/…`.
+    func addJobRoutes(to routes: inout APIRoutes) {
+        let jobs = JobRoutes(services: self)
+        routes.on(.get, "/api/jobs/:id", jobs.show)
+        routes.on(.get, "/api/jobs/:id/events", jobs.events)
+        // Workers and readers are told after the commit.
+        routes.on(.post, "/api/jobs/:id/cancel", cancelsOnDisconnect: false, jobs.cancel)
+    }
+}
+
+/// Jobs of the person who asks.
+struct JobRoutes: Sendable {
+    let services: APIServices
+
+    @Sendable func show(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        try await show(try request.pathID(), try request.userID)
+    }
+
+    @Sendable func events(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        try await StreamAttachment(services: services).attach(try request.pathID(), request)
+    }
+
+    /// Ends the job, or tells its run to end; one that has ended stays as it is.
+    @Sendable func cancel(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let user = try request.userID
+        let id: JobID = try request.pathID()
+        let stopped: StoppedTurns?
+        do throws(JobQueueError) {
+            stopped = try await services.turns.stop(id, owner: user)
+        } catch {
+            throw APIError(error)
+        }
+        guard let stopped else { throw .notFound("This job") }
+        services.notifier.tell(of: stopped)
+        return try await show(id, user)
+    }
+
+    private func show(_ id: JobID, _ user: UserID) async throws(APIError) -> APIResponse {
+        let record: JobRecord?
+        do throws(JobQueueError) {
+            record = try await services.queue.record(id, owner: user)
+        } catch {
+            throw APIError(error)
+        }
+        guard let record else { throw .notFound("This job") }
+        return .object { record.writeFields(to: &$0) }
+    }
+}
+
+extension JobRecord {
+    /// Writes the contract's `J`.
+    fileprivate func writeFields(to writer: inout JSONWriter) {
+        writer.member("id", id.description)
+        writer.member("kind", kind.rawValue)
+        writer.member("lane", lane.name)
+        writer.member("state", state.name)
+        writer.member("attempt", attempt)
+        writer.member("maxAttempts", maximumAttempts)
+        writer.member("priority", priority)
+        writer.member("tenant", userID.description)
+        writer.member("createdAt", createdAt.description)
+        writer.member("runAt", runAt.description)
+        if let startedAt { writer.member("startedAt", startedAt.description) }
+        if let finishedAt { writer.member("finishedAt", finishedAt.description) }
+        if let errorCode {
+            writer.objectMember("error") { writer in
+                writer.member("code", errorCode)
+                writer.member("message", errorMessage ?? "")
+                if let finishedAt { writer.member("at", finishedAt.description) }
+            }
+        }
+        if let result {
+            writer.key("result")
+            writer.verbatim(result)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTP
+import Jobs
+
+/// An event on its way to readers, with the frame they all share.
+struct RelayedEvent: Sendable {
+    let event: LoggedEvent
+    /// `id`, `event` and `data` as they go over the wire.
+    let frame: [UInt8]
+
+    var cursor: StreamCursor { event.cursor }
+
+    init(_ event: LoggedEvent) {
+        self.event = event
+        var frame: [UInt8] = []
+        frame.reserveCapacity(event.data.count + 64)
+        ServerSentEvent.encode(
+            id: event.cursor.description, event: Self.name(of: event), data: event.data, into: &frame)
+        self.frame = frame
+    }
+
+    private static let typePrefix = Array(#"{"type":""#.utf8)
+
+    /// The type that the data begins with: right also for kinds that a newer version writes and this one does not know.
+    private static func name(of event: LoggedEvent) -> String {
+        let data = event.data
+        guard data.starts(with: typePrefix),
+            let end = data[typePrefix.count...].firstIndex(of: UInt8(ascii: "\"")), end <= typePrefix.count + 32
+        else { return event.kind.name }
+        return String(decoding: data[typePrefix.count..<end], as: UTF8.self)
+    }
+}

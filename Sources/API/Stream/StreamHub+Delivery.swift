@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTPServer
+import Jobs
+import Observability
+import Persistence
+
+extension StreamHub {
+    func add(
+        _ id: JobID, after cursor: StreamCursor, _ writer: EventStreamWriter, _ transform: FrameTransform?
+    ) {
+        guard !hasStopped else { return writer.finish() }
+        let job = watched(id)
+        lastNumber += 1
+        let number = lastNumber
+        let subscriber = Subscriber(
+            number: number, job: job, writer: writer, transform: transform, after: cursor, now: .now)
+        subscribers[number] = subscriber
+        job.add(subscriber)
+        metrics.subscribers.increment()
+        writer.onClose { [weak self] in self?.onLoop { $0.closed(number) } }
+        // With the first read: a finished job's stream ends at once.
+        checkEnd(of: job)
+        wantRead(subscriber)
+    }
+
+    func watched(_ id: JobID) -> WatchedJob {
+        if let job = jobs[id] { return job }
+        let job = WatchedJob(id, heardAt: .now)
+        jobs[id] = job
+        return job
+    }
+
+    /// A payload of the channel: events of many jobs, most of them watched elsewhere.
+    func heard(_ payload: String) {
+        let now = ContinuousClock.now
+        let malformed = StreamNotification.decode(payload) { arrival in
+            guard let job = jobs[arrival.job] else { return }
+            job.heardAt = now
+            deliver(arrival, to: job)
+        }
+        if malformed > 0 { metrics.malformed.increment(by: malformed) }
+    }
+
+    private func deliver(_ arrival: StreamNotification.Arrival, to job: WatchedJob) {
+        if arrival.kind?.isTerminal == true { release(job, .ended) }
+        guard !job.subscribers.isEmpty else { return }
+        if let kind = arrival.kind, let data = arrival.data {
+            let event = RelayedEvent(LoggedEvent(cursor: arrival.cursor, kind: kind, data: data))
+            for subscriber in job.subscribers {
+                let step = subscriber.machine.heard(event, bufferedBytes: subscriber.writer.bufferedBytes)
+                take(step, event, subscriber)
+            }
+        } else {
+            for subscriber in job.subscribers where subscriber.machine.heardPointer(arrival.cursor) == .read {
+                wantRead(subscriber)
+            }
+        }
+    }
+
+    private func take(_ step: SubscriberMachine.Step, _ event: RelayedEvent, _ subscriber: Subscriber) {
+        switch step {
+        case .ignore: break
+        case .send: send([event], to: subscriber)
+        case .sendLast:
+            send([event], to: subscriber)
+            finish(subscriber)
+        case .read:
+            metrics.gaps.increment()
+            wantRead(subscriber)
+        case .awaitDrain(let belowBytes): awaitDrain(subscriber, belowBytes)
+        }
+    }
+
+    func take(_ step: SubscriberMachine.PageStep, _ subscriber: Subscriber) {
+        if !step.events.isEmpty { send(step.events, to: subscriber) }
+        switch step.next {
+        case .nothing: if subscriber.machine.phase == .waiting { subscriber.waitingSince = .now }
+        case .read: wantRead(subscriber)
+        case .finish: finish(subscriber)
+        case .awaitDrain(let belowBytes): awaitDrain(subscriber, belowBytes)
+        }
+    }
+
+    private func send(_ events: [RelayedEvent], to subscriber: Subscriber) {
+        let bytes: [UInt8]
+        if let transform = subscriber.transform {
+            bytes = events.flatMap { transform($0.event) }
+        } else if events.count == 1 {
+            bytes = events[0].frame
+        } else {
+            bytes = Array(events.lazy.map(\.frame).joined())
+        }
+        metrics.frames.increment(by: events.count)
+        if !bytes.isEmpty, !subscriber.writer.send(bytes) { drop(subscriber) }
+    }
+
+    private func awaitDrain(_ subscriber: Subscriber, _ belowBytes: Int) {
+        metrics.overflows.increment()
+        let number = subscriber.number
+        subscriber.writer.onDrained(below: belowBytes) { [weak self] in self?.onLoop { $0.drained(number) } }
+    }
+
+    private func drained(_ number: UInt64) {
+        guard let subscriber = subscribers[number], subscriber.machine.drained() else { return }
+        wantRead(subscriber)
+    }
+
+    private func closed(_ number: UInt64) {
+        if let subscriber = subscribers[number] { drop(subscriber) }
+    }
+
+    private func finish(_ subscriber: Subscriber) {
+        subscriber.writer.finish()
+        drop(subscriber)
+    }
+
+    /// Forgets a reader; harmless when it is forgotten already.
+    func drop(_ subscriber: Subscriber) {
+        guard !subscriber.isGone else { return }
+        subscriber.isGone = true
+        subscribers[subscriber.number] = nil
+        subscriber.job.remove(subscriber)
+        metrics.subscribers.decrement()
+        forgetIfUnwatched(subscriber.job)
+    }
+
+    func forgetIfUnwatched(_ job: WatchedJob) {
+        guard job.isUnwatched else { return }
+        jobs[job.id] = nil
+        endsToCheck.remove(job.id)
+    }
+}

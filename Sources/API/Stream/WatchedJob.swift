@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import HTTPServer
+import Runtime
+
+/// A job that someone watches; confined to the hub.
+final class WatchedJob {
+    let id: JobID
+    var subscribers: [Subscriber] = []
+    var waiters: [UInt64: EndWaiter] = [:]
+    /// When it was last heard of or looked up.
+    var heardAt: ContinuousClock.Instant
+    /// Known to have ended: a read that begins now finds all there will ever be.
+    var hasEnded = false
+
+    init(_ id: JobID, heardAt: ContinuousClock.Instant) {
+        self.id = id
+        self.heardAt = heardAt
+    }
+
+    var isUnwatched: Bool { subscribers.isEmpty && waiters.isEmpty }
+
+    func add(_ subscriber: Subscriber) {
+        subscriber.index = subscribers.count
+        subscribers.append(subscriber)
+    }
+
+    func remove(_ subscriber: Subscriber) {
+        guard let last = subscribers.popLast(), last !== subscriber else { return }
+        last.index = subscriber.index
+        subscribers[last.index] = last
+    }
+}
+
+/// One reader of a job's stream; confined to the hub.
+final class Subscriber {
+    let number: UInt64
+    let job: WatchedJob
+    let writer: EventStreamWriter
+    let transform: StreamHub.FrameTransform?
+    var machine: SubscriberMachine
+    /// In the job's list.
+    var index = 0
+    /// Whether it is in the line of those who want a read.
+    var isInLine = false
+    var isGone = false
+    /// Since when the log has a gap for it.
+    var waitingSince: ContinuousClock.Instant
+
+    init(
+        number: UInt64, job: WatchedJob, writer: EventStreamWriter, transform: StreamHub.FrameTransform?,
+        after cursor: StreamCursor, now: ContinuousClock.Instant
+    ) {
+        self.number = number
+        self.job = job
+        self.writer = writer
+        self.transform = transform
+        machine = SubscriberMachine(after: cursor)
+        waitingSince = now
+    }
+}
+
+/// A task that waits for a job's end; confined to the hub.
+struct EndWaiter {
+    let continuation: CheckedContinuation<StreamHub.EndOfWait, Never>
+    let timer: TimerID
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import API
+import Chat
+import HTTPServer
+import Observability
+import Persistence
+import Runtime
+
+/// The API's services, wired.
+struct APIAssembly {
+    /// In the order they start.
+    let services: [any Service]
+
+    /// - Throws: `unavailable`, where the one user of single-user mode cannot be found or made.
+    init(_ foundations: Foundations) async throws {
+        let configuration = foundations.configuration
+        let (logger, metrics) = (foundations.logger, foundations.metrics)
+        let users = UserStore(database: foundations.database)
+        let mode: APIConfiguration.Mode =
+            configuration.isSingleUser
+            ? .single(try await users.ensureSingleUser(newID: foundations.ids.next())) : .multiple
+        let hub = StreamHub(
+            source: StreamSource(
+                configuration: foundations.postgres, pool: foundations.pool, loop: foundations.loops.loops[1],
+                blocking: foundations.blocking),
+            logger: logger, metrics: metrics)
+        let api = APIServices(
+            configuration: APIConfiguration(
+                mode: mode, version: Program.version,
+                crossOrigin: configuration.corsEnabled
+                    ? CrossOriginPolicy(origins: configuration.corsOrigin ?? "") : nil,
+                metricsToken: configuration.metricsToken,
+                allowsPrivateProviders: configuration.allowsPrivateProviders),
+            database: foundations.database, models: foundations.models, settings: foundations.settings,
+            queue: foundations.queue, notifier: foundations.notifier, hub: hub, clock: foundations.clock,
+            ids: foundations.ids, signingKey: foundations.signingKey, blocking: foundations.blocking,
+            isListenerHealthy: { hub.isListening }, logger: logger, metrics: metrics)
+        var server = ServerConfiguration()
+        server.host = configuration.host
+        server.port = configuration.port
+        services = [
+            hub,
+            HTTPServer(
+                configuration: server, group: foundations.loops, handler: api.makeRouter(), logger: logger,
+                metrics: metrics, refusalResponder: api.refusalResponder),
+        ]
+    }
+}

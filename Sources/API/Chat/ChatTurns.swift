@@ -18,7 +18,11 @@ struct ChatTurns: Sendable {
 
     /// Stores the turn of a request, or finds the one that the same request has made before.
     ///
-    /// - Parameter route: the pattern, which is part of an idempotency key's scope.
+    /// - Parameters:
+    ///   - request: of the person who owns the session.
+    ///   - route: the pattern, which is part of an idempotency key's scope.
+    /// - Returns: the stored turn; workers are woken already.
+    /// - Throws: `validation_failed`, `not_found`, `session_busy`, `idempotency_mismatch`, `unavailable`.
     func submit(_ request: APIRequest, route: String) async throws(APIError) -> AcceptedTurn {
         let user = try request.userID
         let (object, bytes) = try await request.objectAndBytes()

@@ -17,6 +17,7 @@ struct StoredReply: Sendable {
     /// The frames; only the last has an id, so that a reader who lost some of them begins again.
     ///
     /// - Parameter isContinued: the reader has a part of the text, which `restart` takes back.
+    /// - Returns: the whole body of the answer.
     func frames(isContinued: Bool) -> [UInt8] {
         var events: [StreamEvent] = []
         if isContinued {

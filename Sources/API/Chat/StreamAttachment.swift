@@ -13,7 +13,9 @@ struct StreamAttachment: Sendable {
     ///
     /// - Parameters:
     ///   - job: not necessarily one of the person's.
+    ///   - request: carries the cursor, and who asks.
     ///   - message: the reply, where the caller has it.
+    /// - Returns: the stream from there on, of whatever is kept of it.
     /// - Throws: `not_found`; `validation_failed` for a malformed cursor and for a lease the job never had.
     func attach(
         _ job: JobID, _ request: APIRequest, message: StoredMessage? = nil

@@ -60,6 +60,7 @@ package actor StreamHub: Service {
     ///   - source: its loop is the hub's.
     ///   - logger: losing the log and having it back.
     ///   - metrics: the hub adds its own, named `switchyard_stream_…`.
+    ///   - timing: how late what was not heard is found.
     package init(source: StreamSource, logger: Logger, metrics: MetricsRegistry, timing: Timing = Timing()) {
         self.source = source
         loop = source.loop

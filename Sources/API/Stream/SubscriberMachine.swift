@@ -70,7 +70,10 @@ struct SubscriberMachine {
 
     /// An event was heard.
     ///
-    /// - Parameter bufferedBytes: what the reader has not taken yet.
+    /// - Parameters:
+    ///   - event: with its data.
+    ///   - bufferedBytes: what the reader has not taken yet.
+    /// - Returns: what to do about it.
     mutating func heard(_ event: RelayedEvent, bufferedBytes: Int) -> Step {
         guard event.cursor > cursor else { return .ignore }
         switch phase {
@@ -121,6 +124,8 @@ struct SubscriberMachine {
     ///   - page: events after the cursor, in order.
     ///   - isFull: there may be more.
     ///   - hasEnded: the job had ended before the read began: what is missing now never comes.
+    ///   - bufferedBytes: what the reader has not taken yet.
+    /// - Returns: what to send, and what comes next.
     mutating func read(
         _ page: [RelayedEvent], isFull: Bool, hasEnded: Bool, bufferedBytes: Int
     ) -> PageStep {

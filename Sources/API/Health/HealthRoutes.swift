@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Cryptography
 import HTTP
 import HTTPServer
 import JSON
@@ -10,7 +9,7 @@ extension APIServices {
     /// Liveness, readiness, metrics, and the health of the whole system. None needs an account.
     func addHealthRoutes(to routes: inout APIRoutes) {
         let health = Health(services: self)
-        routes.on(.get, "/healthz", access: .none) { _ throws(APIError) in .object { $0.member("status", "ok") } }
+        routes.on(.get, "/healthz", access: .none) { _ throws(APIError) in Probes.alive }
         routes.on(.get, "/readyz", access: .none, health.ready)
         routes.on(.get, "/metrics", access: .none, health.metrics)
         routes.on(.get, "/api/settings/health", access: .none, health.overview)
@@ -21,25 +20,15 @@ extension APIServices {
 struct Health: Sendable {
     let services: APIServices
 
-    /// Whether requests can be served: the database answers, and its schema is the one this program knows.
-    @Sendable func ready(_ request: APIRequest) async throws(APIError) -> APIResponse {
-        let status = try await APIError.mapping { try await SchemaStatus.read(from: services.database) }
-        guard status.isCurrent else { throw .unavailable(cause: "the database's schema is not current") }
-        return .object { $0.member("status", "ready") }
+    var probes: Probes {
+        Probes(
+            database: services.database, metricsToken: services.configuration.metricsToken, metrics: services.metrics)
     }
 
+    @Sendable func ready(_ request: APIRequest) async throws(APIError) -> APIResponse { try await probes.ready() }
+
     @Sendable func metrics(_ request: APIRequest) async throws(APIError) -> APIResponse {
-        if let token = services.configuration.metricsToken, !token.isEmpty {
-            let sent = request.head.fields[.authorization] ?? ""
-            guard ConstantTime.areEqual(sent, "Bearer \(token.revealed())") else {
-                throw APIError(.unauthenticated, "The metrics need their token.")
-            }
-        }
-        return APIResponse(
-            ServerResponse(
-                .ok,
-                fields: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
-                body: .bytes(Array(services.metrics.prometheusText().utf8))))
+        try probes.metrics(authorization: request.head.fields[.authorization])
     }
 
     /// The 503 carries what is known, too: whoever looks here wants to know what is wrong.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import API
 import Glibc
+import HTTPServer
 import Observability
 import Persistence
 import Postgres
@@ -69,11 +71,27 @@ struct ServiceCommand {
 
     private func components(_ foundations: Foundations) async throws -> [any Service] {
         switch command {
-        case .work: WorkerAssembly(foundations).services
+        case .work: Self.probes(foundations) + WorkerAssembly(foundations).services
         case .serve: try await APIAssembly(foundations).services
         // The worker stops first: its replies end while their readers are still connected.
         default: try await APIAssembly(foundations).services + WorkerAssembly(foundations).services
         }
+    }
+
+    /// A worker's own address, where one is wanted.
+    private static func probes(_ foundations: Foundations) -> [any Service] {
+        guard let port = foundations.configuration.workerPort else { return [] }
+        var server = ServerConfiguration()
+        server.host = foundations.configuration.host
+        server.port = port
+        let probes = Probes(
+            database: foundations.database, metricsToken: foundations.configuration.metricsToken,
+            metrics: foundations.metrics)
+        return [
+            HTTPServer(
+                configuration: server, group: foundations.loops, handler: probes.makeRouter(),
+                logger: foundations.logger, metrics: foundations.metrics)
+        ]
     }
 
     /// `all` migrates; the others refuse a database that is not current. The clock is read before ids are made.

@@ -2,6 +2,7 @@
 import Cryptography
 import HTTP
 package import HTTPServer
+import JSON
 package import Observability
 package import Persistence
 

@@ -14,7 +14,7 @@ extension ChatRoutes {
     /// same reply.
     @Sendable func complete(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let user = try request.userID
-        let turn = try await ChatTurns(services: services).submit(request, route: Self.completionPattern)
+        let (turn, _) = try await ChatTurns(services: services).submit(request, route: Self.completionPattern)
         switch await services.hub.waitForEnd(of: turn.jobID, deadline: .now + Self.patience) {
         case .ended: break
         case .deadlinePassed: return .failure(StreamFailure(code: .deadlineExceeded), requestID: request.id)
@@ -52,6 +52,7 @@ extension APIResponse {
         if let delay = failure.retryAfterMilliseconds {
             fields.set(.retryAfter, HTTPFieldValue(Duration.milliseconds(delay).wholeSecondsRoundedUp))
         } else if failure.code == .rateLimited {
+            // The wait of a provider that names none.
             fields.set(.retryAfter, "15")
         }
         fields.set(.contentType, "application/json; charset=utf-8")

@@ -41,11 +41,7 @@ extension ChatRoutes {
 }
 
 extension SessionUsage {
-    /// Writes the contract's totals, last round and current window.
-    ///
-    /// - Parameters:
-    ///   - writer: stands within the answer's object.
-    ///   - contextLimit: shown before the first call.
+    /// The limit is shown before the first call.
     fileprivate func write(to writer: inout JSONWriter, contextLimit: Int?) {
         writer.objectMember("totals") { writer in
             writer.member("calls", totals.callCount)

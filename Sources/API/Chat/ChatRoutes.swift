@@ -33,9 +33,10 @@ struct ChatRoutes: Sendable {
     /// Stores the turn and answers with the stream of its reply, from the first event on. The same request again is
     /// answered with the same stream.
     @Sendable func stream(_ request: APIRequest) async throws(APIError) -> APIResponse {
-        let turn = try await ChatTurns(services: services).submit(request, route: Self.streamPattern)
-        return StreamAttachment(services: services).response(
-            job: turn.jobID, message: turn.messageID, after: .beginning)
+        let (turn, isNew) = try await ChatTurns(services: services).submit(request, route: Self.streamPattern)
+        let attachment = StreamAttachment(services: services)
+        if isNew { return attachment.response(job: turn.jobID, message: turn.messageID, after: .beginning) }
+        return try await attachment.attach(turn.jobID, try request.userID, after: nil, messageID: turn.messageID)
     }
 
     @Sendable func attach(_ request: APIRequest) async throws(APIError) -> APIResponse {

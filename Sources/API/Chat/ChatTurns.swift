@@ -16,14 +16,11 @@ struct ChatTurns: Sendable {
 
     let services: APIServices
 
-    /// Stores the turn of a request, or finds the one that the same request has made before.
-    ///
-    /// - Parameters:
-    ///   - request: of the person who owns the session.
-    ///   - route: the pattern, which is part of an idempotency key's scope.
-    /// - Returns: the stored turn; workers are woken already.
-    /// - Throws: `validation_failed`, `not_found`, `session_busy`, `idempotency_mismatch`, `unavailable`.
-    func submit(_ request: APIRequest, route: String) async throws(APIError) -> AcceptedTurn {
+    /// Stores the turn of a request, or finds the one that the same request has made before. The route's pattern is
+    /// part of an idempotency key's scope.
+    func submit(
+        _ request: APIRequest, route: String
+    ) async throws(APIError) -> (turn: AcceptedTurn, isNew: Bool) {
         let user = try request.userID
         let (object, bytes) = try await request.objectAndBytes()
         let input = try await Self.read(object, isLarge: bytes.count > Self.largeBytes)
@@ -52,14 +49,14 @@ struct ChatTurns: Sendable {
         return try accept(submission)
     }
 
-    private func accept(_ submission: TurnSubmission) throws(APIError) -> AcceptedTurn {
+    private func accept(_ submission: TurnSubmission) throws(APIError) -> (turn: AcceptedTurn, isNew: Bool) {
         switch submission {
         case .accepted(let turn, let wake, let interrupted, let events):
             services.notifier.wake(wake)
             for lease in interrupted { services.notifier.cancel(lease) }
             services.notifier.announce(events)
-            return turn
-        case .repeated(let turn): return turn
+            return (turn, true)
+        case .repeated(let turn): return (turn, false)
         case .idempotencyMismatch:
             throw APIError(.idempotencyMismatch, "This idempotency key was used for another request.")
         case .busy: throw APIError(.sessionBusy, "A reply is still being written in this session.")

@@ -12,6 +12,9 @@ enum ImageInput {
         let isWeb = text.hasPrefix("https://") || text.hasPrefix("http://")
         return isWeb && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } ? nil : "must be an http or https address"
     }
+    private static let type = TextRule(length: 1...64) { text in
+        mimes.contains(text) ? nil : "must be one of \(mimes.sorted().joined(separator: ", "))"
+    }
     /// Enough for the size of every format but a JPEG with a long preamble.
     private static let headerLength = 64 << 10
 
@@ -23,11 +26,7 @@ enum ImageInput {
     private static func image(_ fields: inout RequestFields) -> ImagePart? {
         let data = fields.optionalString("data", TextRule(length: 1...maximumDataLength))
         let address = fields.optionalString("url", url)
-        let mime = fields.string(
-            "mime",
-            TextRule(length: 1...64) {
-                mimes.contains($0) ? nil : "must be one of \(mimes.sorted().joined(separator: ", "))"
-            })
+        let mime = fields.string("mime", type)
         switch (data, address) {
         case (let data?, nil):
             // Browsers hand out data URLs.

@@ -14,10 +14,8 @@ struct StoredReply: Sendable {
         StreamCursor(lease: record.lease, sequence: .max)
     }
 
-    /// The frames; only the last has an id, so that a reader who lost some of them begins again.
-    ///
-    /// - Parameter isContinued: the reader has a part of the text, which `restart` takes back.
-    /// - Returns: the whole body of the answer.
+    /// The frames; only the last has an id, so that a reader who lost some of them begins again. What a reader who goes
+    /// on has of the text is taken back by `restart`.
     func frames(isContinued: Bool) -> [UInt8] {
         var events: [StreamEvent] = []
         if isContinued {

@@ -9,30 +9,30 @@ import Persistence
 struct StreamAttachment: Sendable {
     let services: APIServices
 
-    /// Goes on after the request's cursor.
-    ///
-    /// - Parameters:
-    ///   - job: not necessarily one of the person's.
-    ///   - request: carries the cursor, and who asks.
-    ///   - message: the reply, where the caller has it.
-    /// - Returns: the stream from there on, of whatever is kept of it.
-    /// - Throws: `not_found`; `validation_failed` for a malformed cursor and for a lease the job never had.
+    /// Goes on after the request's cursor. `not_found` for a job that is not the person's; `validation_failed` for a
+    /// malformed cursor and for a lease the job never had.
     func attach(
         _ job: JobID, _ request: APIRequest, message: StoredMessage? = nil
     ) async throws(APIError) -> APIResponse {
-        let user = try request.userID
-        let cursor = try Self.cursor(of: request)
+        try await attach(
+            job, try request.userID, after: try Self.cursor(of: request), messageID: message?.id, message: message)
+    }
+
+    /// As above; without a cursor from the first event on. The message is looked up when it is needed.
+    func attach(
+        _ job: JobID, _ user: UserID, after cursor: StreamCursor?, messageID: MessageID?, message: StoredMessage? = nil
+    ) async throws(APIError) -> APIResponse {
         do {
             guard let record = try await services.queue.record(job, owner: user) else { throw APIError.notFound() }
             guard record.state.isEnd, let lost = try await lostPart(of: record, before: cursor) else {
                 try await checkLease(of: cursor, record)
-                return response(job: job, message: message?.id, after: cursor ?? .beginning)
+                return response(job: job, message: messageID, after: cursor ?? .beginning)
             }
             if let cursor, cursor.lease > record.lease { throw Self.unknownLease }
             var reply = message
             if reply == nil { reply = try await services.messages.find(job: job, user: user) }
             guard let reply, cursor != StoredReply.lastCursor(of: record) else {
-                return response(job: job, message: message?.id, after: lost)
+                return response(job: job, message: messageID, after: lost)
             }
             let frames = StoredReply(message: reply, record: record).frames(isContinued: cursor != nil)
             return response(job: job, message: reply.id) { writer in

@@ -19,6 +19,8 @@ package actor StreamHub: Service {
         package var sweepInterval: Duration = .seconds(1)
         /// The same while the listener does not hear.
         package var deafSweepInterval: Duration = .milliseconds(250)
+        /// How often the hub looks who is due, and tries a read again that failed.
+        package var tickInterval: Duration = .milliseconds(250)
         /// For one read, the wait for a connection included.
         package var readTimeout: Duration = .seconds(5)
 
@@ -60,7 +62,7 @@ package actor StreamHub: Service {
     ///   - source: its loop is the hub's.
     ///   - logger: losing the log and having it back.
     ///   - metrics: the hub adds its own, named `switchyard_stream_…`.
-    ///   - timing: how late what was not heard is found.
+    ///   - timing: tests have other times.
     package init(source: StreamSource, logger: Logger, metrics: MetricsRegistry, timing: Timing = Timing()) {
         self.source = source
         loop = source.loop
@@ -126,7 +128,7 @@ package actor StreamHub: Service {
     private func tick() {
         guard !hasStopped else { return }
         sweep(now: .now)
-        ticker = loop.schedule(at: .now + timing.deafSweepInterval) { [weak self] in
+        ticker = loop.schedule(at: .now + timing.tickInterval) { [weak self] in
             self?.assumeIsolated { $0.tick() }
         }
     }

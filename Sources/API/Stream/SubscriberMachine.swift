@@ -68,12 +68,7 @@ struct SubscriberMachine {
         self.cursor = cursor
     }
 
-    /// An event was heard.
-    ///
-    /// - Parameters:
-    ///   - event: with its data.
-    ///   - bufferedBytes: what the reader has not taken yet.
-    /// - Returns: what to do about it.
+    /// An event was heard; so many bytes the reader has not taken yet.
     mutating func heard(_ event: RelayedEvent, bufferedBytes: Int) -> Step {
         guard event.cursor > cursor else { return .ignore }
         switch phase {
@@ -118,14 +113,8 @@ struct SubscriberMachine {
         phase = .wantsRead
     }
 
-    /// The read is done.
-    ///
-    /// - Parameters:
-    ///   - page: events after the cursor, in order.
-    ///   - isFull: there may be more.
-    ///   - hasEnded: the job had ended before the read began: what is missing now never comes.
-    ///   - bufferedBytes: what the reader has not taken yet.
-    /// - Returns: what to send, and what comes next.
+    /// The read is done. The page holds events after the cursor, in order, and a full one may have a successor. When
+    /// the job had ended before the read began, what is missing now never comes.
     mutating func read(
         _ page: [RelayedEvent], isFull: Bool, hasEnded: Bool, bufferedBytes: Int
     ) -> PageStep {

@@ -16,12 +16,12 @@ extension EventLogReader {
     ///
     /// - Parameters:
     ///   - positions: distinct ones.
-    ///   - jobs: those whose end to look up first. The order makes it safe to say "that was all": a job's last events are
+    ///   - jobs: jobs to look up first. The order makes it safe to say "that was all": a job's last events are
     ///     committed with its end.
     ///   - limitEach: a page with so many events may have a successor.
     ///   - deadline: for connection and statements.
-    /// - Returns: a page for each position, empty where nothing follows.
-    /// - Throws: `unavailable`, when there is no answer by the deadline.
+    /// - Returns: as many pages as positions.
+    /// - Throws: `unavailable`, and what else a statement can end with.
     package func pages(
         after positions: [Position], endsOf jobs: [JobID], limitEach: Int, deadline: ContinuousClock.Instant
     ) async throws(PersistenceError) -> EventLogPages {

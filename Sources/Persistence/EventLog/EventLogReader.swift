@@ -38,31 +38,6 @@ package struct EventLogReader: Sendable {
         return events
     }
 
-    /// What follows many cursors, in one statement.
-    package func read(
-        _ positions: [Position], limitEach: Int = 200
-    ) async throws(PostgresError) -> [JobID: [LoggedEvent]] {
-        guard let since = positions.map(\.job.madeAt).min() else { return [:] }
-        let rows = try await pool.query(
-            EventStatements.readMany(
-                jobs: positions.map(\.job), leases: positions.map(\.cursor.lease),
-                sequences: positions.map(\.cursor.sequence), since: since, limitEach: Int32(clamping: limitEach)))
-        var events: [JobID: [LoggedEvent]] = [:]
-        for row in rows {
-            let (job, lease, sequence, kind, data) = try row.decode(
-                JobID.self, Int64.self, Int32.self, Int16.self, String.self)
-            guard let kind = StreamEventKind(rawValue: kind) else { continue }
-            let cursor = StreamCursor(lease: lease, sequence: sequence)
-            events[job, default: []].append(LoggedEvent(cursor: cursor, kind: kind, data: Array(data.utf8)))
-        }
-        return events
-    }
-
-    /// Which of the jobs have ended.
-    package func ended(among jobs: [JobID]) async throws(PostgresError) -> Set<JobID> {
-        Set(try await pool.query(EventStatements.ended(among: jobs)).decode(JobID.self))
-    }
-
     /// Whether a lease ever wrote for a job.
     package func leaseExists(_ job: JobID, lease: Int64) async throws(PostgresError) -> Bool {
         try await pool.query(EventStatements.leaseExists(job, lease: lease)).decodeFirst(Bool.self) ?? false

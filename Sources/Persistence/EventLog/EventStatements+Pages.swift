@@ -3,8 +3,8 @@ import Chat
 import Postgres
 
 extension EventStatements {
-    /// As ``readMany(jobs:leases:sequences:since:limitEach:)`` with the number of the place asked for, from 1, instead
-    /// of the job: readers of one job that stand at different places each get a page of their own.
+    /// As ``read(_:after:since:limit:)`` for many readers at once, with the number of the place asked for, from 1:
+    /// readers of one job that stand at different places each get a page of their own.
     static func pages(
         jobs: [JobID], leases: [Int64], sequences: [Int32], since: Timestamp, limitEach: Int32
     ) -> SQL {

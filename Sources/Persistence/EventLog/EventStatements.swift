@@ -54,22 +54,6 @@ enum EventStatements {
         """
     }
 
-    /// As ``read(_:after:since:limit:)`` for many readers at once.
-    static func readMany(
-        jobs: [JobID], leases: [Int64], sequences: [Int32], since: Timestamp, limitEach: Int32
-    ) -> SQL {
-        """
-        SELECT c.job, e.lease, e.seq, e.kind, e.data
-        FROM unnest(\(jobs), \(leases), \(sequences)) AS c (job, lease, seq)
-        CROSS JOIN LATERAL (
-            SELECT lease, seq, kind, data FROM events
-            WHERE job = c.job AND (lease, seq) > (c.lease, c.seq) AND written >= \(since)
-            ORDER BY lease, seq LIMIT \(limitEach)
-        ) e
-        ORDER BY c.job, e.lease, e.seq
-        """
-    }
-
     /// The last stored event of each lease: what a worker compares with its memory after losing its connection.
     static func lastSequences(jobs: [JobID], leases: [Int64]) -> SQL {
         """

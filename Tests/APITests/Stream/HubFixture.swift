@@ -35,9 +35,9 @@ struct HubProcess: Sendable {
         return line?.split(separator: " ").last.flatMap { Double($0) } ?? -1
     }
 
-    /// Waits until a metric has reached a value.
-    func until(_ metric: String, atLeast value: Double) async {
-        while self.value(metric) < value { await Task.yield() }
+    /// Waits until the hub has counted so far.
+    func until(_ condition: @Sendable (StreamMetrics) -> Bool) async {
+        while !condition(await hub.metrics) { await Task.yield() }
     }
 
     func untilListening() async {
@@ -209,8 +209,8 @@ extension HubFixture {
     /// A whole stream under one lease: start, contents, completion; returned in order.
     func finishedJob(contents count: Int32, lease: Int64 = 7) async throws -> (JobID, [StampedEvent]) {
         let job = try await job()
-        let opening = event(
-            job, 0, 1, .start(StreamStart(messageID: nil, userMessageID: nil, sessionID: nil, jobID: job)))
+        let start = StreamStart(messageID: nil, userMessageID: nil, sessionID: nil, jobID: job)
+        let opening = event(job, 0, 1, .start(start))
         try await store([opening])
         try await run(job, lease: lease)
         let contents = contents(job, lease: lease, 1...count)

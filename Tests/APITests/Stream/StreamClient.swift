@@ -100,8 +100,9 @@ actor StreamClient {
         Socket.close(descriptor)
     }
 
-    private func more() async throws {
-        let seen = received.count
+    /// Waits for bytes beyond those the caller has looked at: it is the caller who counts, because more may come while
+    /// the call is on its way.
+    private func more(than seen: Int) async throws {
         await withCheckedContinuation { continuation in
             if received.count > seen || isEnded { continuation.resume() } else { waiter = continuation }
         }
@@ -118,7 +119,7 @@ actor StreamClient {
                 return String(decoding: received[..<index].filter { $0 != 0x0D }, as: UTF8.self)
             }
             searched = received.count
-            try await more()
+            try await more(than: received.count)
         }
     }
 
@@ -136,14 +137,14 @@ actor StreamClient {
     /// The body of an answer with a length.
     func text(of head: Head) async throws -> String {
         let count = head.fields["content-length"].flatMap { Int($0) } ?? 0
-        while received.count < count { try await more() }
+        while received.count < count { try await more(than: received.count) }
         defer { received.removeFirst(count) }
         return String(decoding: received[..<count], as: UTF8.self)
     }
 
     private func chunk() async throws {
         guard let count = Int(try await line(), radix: 16) else { throw Ended(received: "bad chunk") }
-        while received.count < count + 2 { try await more() }
+        while received.count < count + 2 { try await more(than: received.count) }
         body += received[..<count]
         received.removeFirst(count + 2)
         if count == 0 { hasFinished = true }

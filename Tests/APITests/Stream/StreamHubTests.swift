@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
+import Observability
 import Persistence
 import Postgres
 import Runtime
@@ -27,7 +28,7 @@ struct StreamHubTests {
             await process.untilListening()
             let job = try await fixture.job()
             let live = try await process.watch(job)
-            await process.until("switchyard_stream_reads_total", atLeast: 1)
+            await process.until { $0.reads.value >= 1 }
             let opening = fixture.event(
                 job, 0, 1, .start(StreamStart(messageID: nil, userMessageID: nil, sessionID: nil, jobID: job)))
             try await fixture.store([opening])
@@ -37,9 +38,8 @@ struct StreamHubTests {
                 try await fixture.publish([fixture.event(job, 5, sequence, .content("é\(sequence)\n"))])
             }
             try await fixture.run(job, lease: 7)
-            try await fixture.publish([
-                fixture.event(job, 7, 1, .restart(StreamRestart(attempt: 2, reason: "worker_lost")))
-            ])
+            let restart = StreamRestart(attempt: 2, reason: "worker_lost")
+            try await fixture.publish([fixture.event(job, 7, 1, .restart(restart))])
             try await fixture.publish(fixture.contents(job, lease: 7, 2...6))
             let last = fixture.completion(job, lease: 7, 7)
             try await fixture.end(job, [last])
@@ -66,7 +66,7 @@ struct StreamHubTests {
             var clients: [StreamClient] = []
             for process in fixture.processes {
                 clients.append(try await process.watch(job))
-                await process.until("switchyard_stream_reads_total", atLeast: 1)
+                await process.until { $0.reads.value >= 1 }
             }
             for start in stride(from: Int32(1), to: 200, by: 4) {
                 try await fixture.publish(fixture.contents(job, lease: 7, start...(start + 3)))
@@ -109,6 +109,7 @@ struct StreamHubTests {
         var timing = StreamHub.Timing()
         timing.sweepInterval = .milliseconds(20)
         timing.deafSweepInterval = .milliseconds(10)
+        timing.tickInterval = .milliseconds(10)
         try await HubFixture.with(timing: timing) { fixture in
             let job = try await fixture.job()
             let client = try await fixture.first.watch(job)
@@ -145,7 +146,7 @@ struct StreamHubTests {
                     """)
                 try await fixture.publish(fixture.contents(job, lease: 7, (round * 2 + 2)...(round * 2 + 2)))
                 #expect(try await client.events(1).map(\.id) == ["7.\(round * 2 + 2)"])
-                await process.until("switchyard_postgres_listener_connects_total", atLeast: connects + 1)
+                while process.value("switchyard_postgres_listener_connects_total") <= connects { await Task.yield() }
             }
             await client.close()
         }
@@ -159,7 +160,7 @@ struct StreamHubTests {
             try await fixture.run(job, lease: 7)
             let slow = try await process.watch(job, receiveBufferBytes: 65_536, isPaused: true)
             let fast = try await process.watch(job)
-            await process.until("switchyard_stream_subscribers", atLeast: 2)
+            await process.until { $0.subscribers.value >= 2 }
             for start in stride(from: Int32(1), to: 800, by: 5) {
                 try await fixture.publish(fixture.contents(job, lease: 7, start...(start + 4), bytes: 1000))
             }
@@ -185,7 +186,7 @@ struct StreamHubTests {
             let job = try await fixture.job()
             try await fixture.run(job, lease: 7)
             let client = try await process.watch(job)
-            await process.until("switchyard_stream_reads_total", atLeast: 1)
+            await process.until { $0.reads.value >= 1 }
             try await fixture.publish(fixture.contents(job, lease: 7, 1...2))
             try await fixture.publish(fixture.contents(job, lease: 7, 3...5, bytes: 400_000))
             let last = fixture.completion(job, lease: 7, 6)
@@ -206,7 +207,7 @@ struct StreamHubTests {
             try await fixture.run(job, lease: 7)
             var clients: [StreamClient] = []
             for _ in 0..<500 { clients.append(try await process.watch(job)) }
-            await process.until("switchyard_stream_subscribers", atLeast: 500)
+            await process.until { $0.subscribers.value >= 500 }
             for start in stride(from: Int32(1), to: 60, by: 3) {
                 try await fixture.publish(fixture.contents(job, lease: 7, start...(start + 2)))
             }
@@ -220,7 +221,7 @@ struct StreamHubTests {
                 await client.close()
             }
             #expect(complete == 500)
-            while process.value("switchyard_stream_subscribers") > 0 { await Task.yield() }
+            await process.until { $0.subscribers.value == 0 }
             #expect(await process.hub.watchedJobCount == 0)
         }
     }
@@ -231,9 +232,9 @@ struct StreamHubTests {
             let job = try await fixture.job()
             var clients: [StreamClient] = []
             for _ in 0..<20 { clients.append(try await process.watch(job)) }
-            await process.until("switchyard_stream_subscribers", atLeast: 20)
+            await process.until { $0.subscribers.value >= 20 }
             for client in clients { await client.close() }
-            while process.value("switchyard_stream_subscribers") > 0 { await Task.yield() }
+            await process.until { $0.subscribers.value == 0 }
             #expect(await process.hub.watchedJobCount == 0)
         }
     }
@@ -242,6 +243,7 @@ struct StreamHubTests {
         var timing = StreamHub.Timing()
         timing.sweepInterval = .milliseconds(20)
         timing.deafSweepInterval = .milliseconds(10)
+        timing.tickInterval = .milliseconds(10)
         try await HubFixture.with(timing: timing) { fixture in
             let hub = fixture.first.hub
             let (finished, _) = try await fixture.finishedJob(contents: 2)
@@ -269,7 +271,7 @@ struct StreamHubTests {
             let job = try await fixture.job()
             try await fixture.run(job, lease: 7)
             async let wait = process.hub.waitForEnd(of: job, deadline: .now + .seconds(30))
-            await process.until("switchyard_stream_reads_total", atLeast: 1)
+            await process.until { $0.reads.value >= 1 }
             let last = fixture.completion(job, lease: 7, 1)
             try await fixture.end(job, [last])
             try await fixture.announce([last])

@@ -7,9 +7,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct SubscriberMachineTests {
-    static func event(_ lease: Int64, _ sequence: Int32, bytes: Int = 0, kind: StreamEventKind = .content)
-        -> RelayedEvent
-    {
+    static func event(
+        _ lease: Int64, _ sequence: Int32, bytes: Int = 0, kind: StreamEventKind = .content
+    ) -> RelayedEvent {
         let data = #"{"type":"\#(kind.name)","content":"\#(String(repeating: "x", count: bytes))"}"#
         return RelayedEvent(
             LoggedEvent(cursor: StreamCursor(lease: lease, sequence: sequence), kind: kind, data: Array(data.utf8)))

@@ -26,8 +26,8 @@ package protocol JobQueue: Sendable {
     /// Puts back what a dead worker held, ends what was cancelled or keeps killing its workers.
     func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue
 
-    /// Gives back a lease that its worker does not know. Returns the lanes to wake.
-    func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Set<Lane>
+    /// Gives back a lease that its worker does not know, with its attempt; a cancelled one is ended.
+    func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue
 
     /// One job of an owner; nil when there is none, or it is another's.
     func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord?

@@ -24,10 +24,18 @@ extension PostgresJobQueue {
     }
 
     /// See ``JobQueue``. Holds only while the lease is still this worker's.
-    package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Set<Lane> {
+    package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue {
         try await mapping {
             let lanes = try await pool.query(RescueStatements.putBackUnknown(lease, worker: worker)).decode(Int16.self)
-            return Set(lanes.compactMap(Lane.init))
+            var rescue = Rescue(
+                putBackCount: lanes.count, endedCount: 0, wake: Set(lanes.compactMap(Lane.init)), events: [])
+            // What was cancelled is ended instead: no run of this worker will ever see the mark.
+            let cancelled = try await pool.query(RescueStatements.cancelledUnknown(lease, worker: worker))
+                .decode(UserID.self, SerialKey?.self)
+            for (owner, key) in cancelled {
+                try await endLost(lease, owner: owner, key: key, cause: .cancelled, into: &rescue)
+            }
+            return rescue
         }
     }
 
@@ -38,11 +46,13 @@ extension PostgresJobQueue {
         let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in
             if let key { try await transaction.execute(SettleStatements.lockKey(key)) }
             guard
-                let (attempt, _, _, _) = try await transaction.query(SettleStatements.takeLease(lease))
+                let (attempt, _, _, isCancelled) = try await transaction.query(SettleStatements.takeLease(lease))
                     .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
             else { return nil }
-            return try await self.end(
-                OutsideEnd(lease: lease, attempt: attempt, owner: owner, cause: cause, promotes: key), in: transaction)
+            // Cancelled since it was looked at: that promise was made first.
+            let end = OutsideEnd(
+                lease: lease, attempt: attempt, owner: owner, cause: isCancelled ? .cancelled : cause, promotes: key)
+            return try await self.end(end, in: transaction)
         }
         guard let done else { return }
         rescue.endedCount += 1

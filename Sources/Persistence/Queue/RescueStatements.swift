@@ -21,26 +21,37 @@ enum RescueStatements {
         """
     }
 
-    /// What is left of a dead worker: cancelled or poisonous. Index: running_worker.
+    /// What is left of a dead worker: cancelled or poisonous. A worker that was held to be dead and lives may have
+    /// claimed since: those leases are none of a rescue's business. Index: running_worker.
     static func remaining(of worker: WorkerID) -> SQL {
         """
         SELECT r.job, r.lease, r.cancel_requested, j.user_id, j.serial_key
-        FROM running r JOIN jobs j ON j.id = r.job WHERE r.worker = \(worker)
+        FROM running r JOIN jobs j ON j.id = r.job
+        WHERE r.worker = \(worker) AND (r.cancel_requested OR r.crashes + 1 >= \(RetryPolicy.poisonCrashes))
         """
     }
 
-    /// A lease that its worker does not know: its claim's answer was lost. The attempt is given back.
+    /// A lease that its worker does not know: its claim's answer was lost, or its run was aborted without writing an
+    /// end. The attempt is given back; `had_output` is set, because the aborted run may have shown some.
     static func putBackUnknown(_ lease: Lease, worker: WorkerID) -> SQL {
         """
         WITH lost AS (
             DELETE FROM running WHERE job = \(lease.job) AND lease = \(lease.number) AND worker = \(worker)
               AND NOT cancel_requested
-            RETURNING job, lease, attempt, crashes, had_output
+            RETURNING job, lease, attempt, crashes
         )
         INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt - 1, l.crashes, l.had_output
+        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt - 1, l.crashes, true
         FROM lost l JOIN jobs j ON j.id = l.job
         RETURNING lane
+        """
+    }
+
+    /// The same lease when it was cancelled, which ends it. Index: running_pkey, jobs_pkey.
+    static func cancelledUnknown(_ lease: Lease, worker: WorkerID) -> SQL {
+        """
+        SELECT j.user_id, j.serial_key FROM running r JOIN jobs j ON j.id = r.job
+        WHERE r.job = \(lease.job) AND r.lease = \(lease.number) AND r.worker = \(worker) AND r.cancel_requested
         """
     }
 

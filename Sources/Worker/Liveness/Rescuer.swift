@@ -62,7 +62,9 @@ package final class Rescuer: Service {
                     [.count: "\(rescue.putBackCount)", .reason: "\(worker)"])
             case .unknown(let lease):
                 metrics.unknownLeases.increment()
-                wake(try await queue.putBackUnknown(lease, worker: id))
+                let rescue = try await queue.putBackUnknown(lease, worker: id)
+                publisher.announce(rescue.events)
+                wake(rescue.wake)
             }
         } catch {
             // It will be found again at the next look.

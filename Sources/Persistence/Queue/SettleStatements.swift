@@ -52,8 +52,8 @@ enum SettleStatements {
         """
     }
 
-    /// Lets the next job of a key into the line, or forgets the key. The caller holds the key's lock.
-    /// Returns the lane of the promoted job. Index: waiting_pkey, jobs_pkey.
+    /// Makes the next job of a key its head, in line or until it is due, or forgets the key. The caller holds the key's
+    /// lock. Returns the lane of a job that came into the line. Index: waiting_pkey, jobs_pkey.
     static func promote(_ key: SerialKey) -> SQL {
         """
         WITH next AS (
@@ -64,10 +64,15 @@ enum SettleStatements {
             UPDATE serial_heads SET job = next.job FROM next WHERE serial_key = \(key)
         ), over AS (
             DELETE FROM serial_heads WHERE serial_key = \(key) AND NOT EXISTS (SELECT FROM next)
+        ), head AS MATERIALIZED (
+            SELECT next.*, j.lane, j.gate, j.tag, j.run_at, j.run_at > clock_timestamp() AS is_early
+            FROM next JOIN jobs j ON j.id = next.job
+        ), later AS (
+            INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
+            SELECT run_at, job, lease, attempt, crashes, had_output, 'scheduled' FROM head WHERE is_early
         )
         INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT j.lane, j.gate, j.tag, n.job, n.lease, n.attempt, n.crashes, n.had_output
-        FROM next n JOIN jobs j ON j.id = n.job
+        SELECT lane, gate, tag, job, lease, attempt, crashes, had_output FROM head WHERE NOT is_early
         RETURNING lane
         """
     }

@@ -6,20 +6,19 @@ import Postgres
 /// Reading a job for its owner.
 enum JobRecordStatements {
     /// A job and where it stands: the record when it has ended, else the table that holds it.
-    /// Index: jobs_pkey, running_pkey, deferred_job.
+    /// Index: jobs_pkey, running_pkey, deferred_job, ready_pkey.
     static func record(_ job: JobID, owner: UserID) -> SQL {
         """
         SELECT j.id, j.kind, j.lane,
                coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.job IS NOT NULL THEN 1 ELSE 2 END)::smallint,
-               j.user_id, coalesce(j.attempt, r.attempt, d.attempt, 0)::smallint, j.max_attempts, j.priority,
+               j.user_id, coalesce(j.attempt, r.attempt, d.attempt, q.attempt, 0)::smallint, j.max_attempts, j.priority,
                j.created_at, coalesce(d.due, j.run_at), coalesce(j.started_at, r.started_at), j.finished_at,
                j.result, j.error_code, j.error_message,
-               coalesce(j.lease, r.lease, d.lease,
-                        (SELECT q.lease FROM ready q
-                         WHERE (q.lane, q.gate, q.tag, q.job) = (j.lane, j.gate, j.tag, j.id)), 0)
+               coalesce(j.lease, r.lease, d.lease, q.lease, 0)
         FROM jobs j
         LEFT JOIN running r ON r.job = j.id
         LEFT JOIN deferred d ON d.job = j.id
+        LEFT JOIN ready q ON (q.lane, q.gate, q.tag, q.job) = (j.lane, j.gate, j.tag, j.id)
         WHERE j.id = \(job) AND j.user_id = \(owner)
         """
     }

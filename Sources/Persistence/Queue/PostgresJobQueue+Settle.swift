@@ -39,7 +39,11 @@ extension PostgresJobQueue {
         guard
             let (attempt, crashes, startedAt, isCancelled) = try taken?.decodeFirst(
                 Int16.self, Int16.self, Timestamp.self, Bool.self)
-        else { return try await wasOurs(lease, in: transaction) ? .held(wake: []) : .stale }
+        else {
+            // The answer was lost and with it the lanes to wake: a follower would be found only by polling.
+            let follower: Set<Lane> = job.serialKey == nil ? [] : [job.lane]
+            return try await wasOurs(lease, in: transaction) ? .held(wake: follower) : .stale
+        }
         if isCancelled && end.state != .cancelled { throw CancelRequested() }
 
         var statements = Self.statements(of: effect)

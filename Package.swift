@@ -83,7 +83,8 @@ let package = Package(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),
         module(
-            "TestSupport", ["Cryptography", "HTTP", "JSON", "Observability", "Persistence", "Postgres", "Runtime"]),
+            "TestSupport",
+            ["Chat", "Cryptography", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Runtime"]),
 
         // Tests mirror the modules.
         tests("JSON", []),
@@ -109,5 +110,6 @@ let package = Package(
                 "Runtime", "TestSupport",
             ]),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
+        tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Runtime", "TestSupport"]),
     ]
 )

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+
+/// What others than the run do to a job.
+extension InMemoryJobQueue {
+    package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
+        tick()
+        guard let entry = entries[job], entry.job.userID == owner else { return .notFound }
+        switch entry.place {
+        case .ended: return .alreadyEnded
+        case .running(let worker, let startedAt, _):
+            entries[job]?.place = .running(worker: worker, startedAt: startedAt, isCancelled: true)
+            return .requested(Lease(job: job, number: entry.lease))
+        case .ready, .waiting, .deferred: return .ended(wake: end(job, .cancelled), events: [])
+        }
+    }
+
+    package func moveDue() async throws(JobQueueError) -> DueMove {
+        tick()
+        var move = DueMove(wake: [], nextDue: nil)
+        for (id, entry) in entries {
+            guard case .deferred(let until) = entry.place else { continue }
+            if until <= now {
+                entries[id]?.place = .ready
+                move.wake.insert(entry.job.lane)
+            } else {
+                let wait = Duration.microseconds(until.microsecondsSince1970 - now.microsecondsSince1970)
+                move.nextDue = min(move.nextDue ?? wait, wait)
+            }
+        }
+        return move
+    }
+
+    package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue {
+        tick()
+        var rescue = Rescue(putBackCount: 0, endedCount: 0, wake: [], events: [])
+        for entry in entries.values {
+            guard case .running(let holder, _, let isCancelled) = entry.place, holder == worker else { continue }
+            if isCancelled {
+                rescue.wake.formUnion(end(entry.job.id, .cancelled))
+                rescue.endedCount += 1
+            } else if entry.crashes + 1 >= RetryPolicy.poisonCrashes {
+                let poison = JobFailure(.fatal, .poison, "the job's worker died")
+                rescue.wake.formUnion(end(entry.job.id, .failed, poison))
+                rescue.endedCount += 1
+            } else {
+                putBack(entry, crashes: entry.crashes + 1, attempt: entry.attempt)
+                rescue.wake.insert(entry.job.lane)
+                rescue.putBackCount += 1
+            }
+        }
+        return rescue
+    }
+
+    package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue {
+        tick()
+        guard let entry = entries[lease.job], entry.lease == lease.number,
+            case .running(let holder, _, let isCancelled) = entry.place, holder == worker
+        else { return Rescue(putBackCount: 0, endedCount: 0, wake: [], events: []) }
+        if isCancelled {
+            return Rescue(putBackCount: 0, endedCount: 1, wake: end(lease.job, .cancelled), events: [])
+        }
+        putBack(entry, crashes: entry.crashes, attempt: entry.attempt - 1)
+        return Rescue(putBackCount: 1, endedCount: 0, wake: [entry.job.lane], events: [])
+    }
+
+    package func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord? {
+        guard let entry = entries[job], entry.job.userID == owner else { return nil }
+        var state = JobState.ready
+        var (runAt, startedAt, finishedAt) = (entry.job.runAt ?? entry.createdAt, entry.startedAt, nil as Timestamp?)
+        switch entry.place {
+        case .ready, .waiting: break
+        case .deferred(let until): (state, runAt) = (.scheduled, until)
+        case .running(_, let started, _): (state, startedAt) = (.running, started)
+        case .ended(let end, let time): (state, finishedAt) = (end, time)
+        }
+        return JobRecord(
+            id: job, kind: entry.job.kind, lane: entry.job.lane, state: state, userID: owner, attempt: entry.attempt,
+            maximumAttempts: entry.job.maximumAttempts, priority: entry.job.priority, createdAt: entry.createdAt,
+            runAt: runAt, startedAt: startedAt, finishedAt: finishedAt, result: entry.result,
+            errorCode: entry.failure?.code.rawValue, errorMessage: entry.failure?.code.message, lease: entry.lease)
+    }
+
+    private func putBack(_ entry: Entry, crashes: Int16, attempt: Int16) {
+        var entry = entry
+        entry.crashes = crashes
+        entry.attempt = attempt
+        entry.hadOutput = true
+        entry.place = .ready
+        entries[entry.job.id] = entry
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chat
+package import Jobs
+
+/// The queue without a database: the same promises in memory, for tests of what stands above it.
+///
+/// Its time stands still but for a microsecond a call, until ``advance(to:)``: what is due is decided by the test.
+package actor InMemoryJobQueue: JobQueue {
+    enum Place: Sendable {
+        case ready
+        case waiting
+        case deferred(until: Timestamp)
+        case running(worker: WorkerID, startedAt: Timestamp, isCancelled: Bool)
+        case ended(JobState, at: Timestamp)
+    }
+
+    struct Entry: Sendable {
+        let job: NewJob
+        let createdAt: Timestamp
+        let tag: Int64
+        /// Order of enqueues, which is that of a serial key.
+        let position: Int
+        var place: Place
+        var lease: Int64 = 0
+        var attempt: Int16 = 0
+        var crashes: Int16 = 0
+        var hadOutput = false
+        var startedAt: Timestamp?
+        var result: [UInt8]?
+        var failure: JobFailure?
+        var events: [StreamCursor: StampedEvent] = [:]
+
+        var isEnded: Bool { if case .ended = place { true } else { false } }
+        var isReady: Bool { if case .ready = place { true } else { false } }
+        var isWaiting: Bool { if case .waiting = place { true } else { false } }
+    }
+
+    var entries: [JobID: Entry] = [:]
+    private var heads: [SerialKey: JobID] = [:]
+    private(set) var now: Timestamp
+
+    /// - Parameter now: where its time stands.
+    package init(now: Timestamp = Timestamp(millisecondsSince1970: 1_790_000_000_000)) {
+        self.now = now
+    }
+
+    /// Moves its time; never back.
+    package func advance(to time: Timestamp) {
+        now = max(now, time)
+    }
+
+    /// The log of a job, in order.
+    package func events(of job: JobID) -> [StampedEvent] {
+        entries[job].map { entry in entry.events.sorted { $0.key < $1.key }.map(\.value) } ?? []
+    }
+
+    /// When a job that has to wait may run; nil for any other.
+    package func due(_ job: JobID) -> Timestamp? {
+        if case .deferred(let until) = entries[job]?.place { until } else { nil }
+    }
+
+    /// How many jobs have not ended.
+    package var unfinishedCount: Int { entries.values.count { !$0.isEnded } }
+
+    // MARK: JobQueue
+
+    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
+        var wake = Set<Lane>()
+        for job in jobs.sorted(by: { $0.id < $1.id }) where entries[job.id] == nil {
+            tick()
+            var place = Place.ready
+            if let runAt = job.runAt, runAt > now { place = .deferred(until: runAt) }
+            if let key = job.serialKey {
+                if heads[key] == nil { heads[key] = job.id } else { place = .waiting }
+            }
+            var entry = Entry(
+                job: job, createdAt: now, tag: now.microsecondsSince1970 - Int64(job.priority) * 60_000_000,
+                position: entries.count, place: place)
+            for (index, event) in job.openingEvents.enumerated() {
+                let cursor = StreamCursor(lease: 0, sequence: Int32(index) + 1)
+                entry.events[cursor] = StampedEvent(job: job.id, event: LoggedEvent(event, at: cursor), written: now)
+            }
+            entries[job.id] = entry
+            if entry.isReady { wake.insert(job.lane) }
+        }
+        return wake
+    }
+
+    package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
+        tick()
+        var claimed: [ClaimedJob] = []
+        var background = 0
+        let line = entries.values.filter(\.isReady).sorted {
+            ($0.job.lane.rawValue, $0.tag, $0.job.id) < ($1.job.lane.rawValue, $1.tag, $1.job.id)
+        }
+        for entry in line {
+            let isBackground = entry.job.lane != .chat
+            if claimed.count == limit.total { break }
+            if isBackground && background == limit.background { break }
+            if isBackground { background += 1 }
+            claimed.append(start(entry, worker))
+        }
+        return claimed
+    }
+
+    private func start(_ entry: Entry, _ worker: WorkerID) -> ClaimedJob {
+        var entry = entry
+        entry.lease = max(entry.lease + 1, now.microsecondsSince1970)
+        entry.attempt += 1
+        entry.place = .running(worker: worker, startedAt: now, isCancelled: false)
+        entries[entry.job.id] = entry
+        let job = entry.job
+        return ClaimedJob(
+            lease: Lease(job: job.id, number: entry.lease), kind: job.kind, lane: job.lane, userID: job.userID,
+            serialKey: job.serialKey, payload: job.payload, attempt: entry.attempt,
+            maximumAttempts: job.maximumAttempts, crashes: entry.crashes, needsRestart: entry.hadOutput,
+            runLimit: job.runLimit)
+    }
+
+    package func settle(
+        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
+    ) async throws(JobQueueError) -> Settlement {
+        tick()
+        guard var entry = entries[job.lease.job], entry.lease == job.lease.number else { return .stale }
+        guard case .running(_, let startedAt, let isCancelled) = entry.place else {
+            return entry.isEnded ? .held(wake: job.serialKey == nil ? [] : [job.lane]) : .stale
+        }
+        if isCancelled && end.state != .cancelled { return .cancelRequested }
+        for event in events where entry.events[event.event.cursor] == nil {
+            entry.events[event.event.cursor] = event
+        }
+        entry.startedAt = startedAt
+        var wake = Set<Lane>()
+        switch end {
+        case .completed(let result):
+            entry.result = result
+            entry.place = .ended(.completed, at: now)
+        case .failed(let failure):
+            entry.failure = failure
+            entry.place = .ended(.failed, at: now)
+        case .cancelled: entry.place = .ended(.cancelled, at: now)
+        case .again(let delay, let attemptSpent, let hadOutput, _):
+            if !attemptSpent { entry.attempt -= 1 }
+            entry.hadOutput = hadOutput
+            entry.place = .deferred(until: now.advanced(by: delay))
+        case .handedOver(let hadOutput):
+            entry.attempt -= 1
+            entry.hadOutput = hadOutput
+            entry.place = .ready
+            wake.insert(entry.job.lane)
+        }
+        entries[job.lease.job] = entry
+        if entry.isEnded { wake.formUnion(promote(after: entry.job)) }
+        return .held(wake: wake)
+    }
+
+    // MARK: Steps
+
+    func tick() { now = now.advanced(by: .microseconds(1)) }
+
+    /// Ends a job from outside its run, under a lease of its own.
+    func end(_ job: JobID, _ state: JobState, _ failure: JobFailure? = nil) -> Set<Lane> {
+        guard var entry = entries[job] else { return [] }
+        entry.lease = max(entry.lease + 1, now.microsecondsSince1970)
+        entry.failure = failure
+        entry.place = .ended(state, at: now)
+        entries[job] = entry
+        return promote(after: entry.job)
+    }
+
+    /// Makes the next of the key its head, when the ended job was it.
+    private func promote(after job: NewJob) -> Set<Lane> {
+        guard let key = job.serialKey, heads[key] == job.id else { return [] }
+        let next = entries.values.filter { $0.job.serialKey == key && $0.isWaiting }.min { $0.position < $1.position }
+        heads[key] = next?.job.id
+        guard let next else { return [] }
+        if let runAt = next.job.runAt, runAt > now {
+            entries[next.job.id]?.place = .deferred(until: runAt)
+            return []
+        }
+        entries[next.job.id]?.place = .ready
+        return [next.job.lane]
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Observability
+import Persistence
+import Postgres
+import TestSupport
+import Testing
+
+/// The implementations that have to keep the queue's promises.
+enum QueueImplementation: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case memory
+    case postgres
+
+    var testDescription: String { rawValue }
+
+    /// An empty queue for the length of a body.
+    func with(_ body: @Sendable (QueueUnderTest) async throws -> Void) async throws {
+        switch self {
+        case .memory:
+            let queue = InMemoryJobQueue()
+            try await body(
+                QueueUnderTest(queue: queue, events: { await queue.events(of: $0).map(\.event) }) { job in
+                    if let due = await queue.due(job) { await queue.advance(to: due) }
+                })
+        case .postgres:
+            guard TestCluster.url != nil else { try Test.cancel("SWITCHYARD_TEST_DATABASE_URL is not set") }
+            try await TestDatabase.withMigrated { database in
+                let queue = database.queue
+                let reader = EventLogReader(pool: database.pool)
+                try await body(
+                    QueueUnderTest(
+                        queue: queue, events: { try await reader.read($0, after: .beginning) }
+                    ) { job in
+                        try await database.pool.execute(
+                            "UPDATE deferred SET due = clock_timestamp() - interval '1 ms' WHERE job = \(job)")
+                    })
+            }
+        }
+    }
+}
+
+extension TestDatabase {
+    var clock: DatabaseClock {
+        DatabaseClock(database: database, generator: UUIDv7Generator { 1_790_000_000_000 }, logger: .discard)
+    }
+
+    var queue: PostgresJobQueue { PostgresJobQueue(pool: pool, claimer: pool, clock: clock) }
+}
+
+/// An empty queue and what its tests need besides the protocol.
+struct QueueUnderTest: Sendable {
+    static let far = Timestamp(millisecondsSince1970: 4_000_000_000_000)
+    static let past = Timestamp(millisecondsSince1970: 1_000_000_000_000)
+
+    let queue: any JobQueue
+    /// The log of a job.
+    let events: @Sendable (JobID) async throws -> [LoggedEvent]
+    /// Lets a deferred job's time come.
+    let makeDue: @Sendable (JobID) async throws -> Void
+    let user: UserID = Fixture.id()
+    let worker: WorkerID = Fixture.id()
+
+    func job(
+        _ lane: Lane = .chat, key: SerialKey? = nil, runAt: Timestamp? = nil, priority: Int16 = 0
+    ) -> NewJob {
+        var job = NewJob(
+            id: Fixture.id(), kind: .noop, lane: lane, userID: user, serialKey: key, payload: Array("{}".utf8))
+        job.runAt = runAt
+        job.priority = priority
+        return job
+    }
+
+    /// Enqueues one job by itself.
+    @discardableResult
+    func enqueue(
+        _ lane: Lane = .chat, key: SerialKey? = nil, runAt: Timestamp? = nil, priority: Int16 = 0
+    ) async throws -> JobID {
+        let job = job(lane, key: key, runAt: runAt, priority: priority)
+        _ = try await queue.enqueue([job])
+        return job.id
+    }
+
+    func claim(_ total: Int = 100, background: Int? = nil, by worker: WorkerID? = nil) async throws -> [ClaimedJob] {
+        try await queue.claim(
+            ClaimLimit(total: total, background: background ?? total), worker: worker ?? self.worker)
+    }
+
+    func claimOne(by worker: WorkerID? = nil) async throws -> ClaimedJob {
+        try #require(try await claim(1, by: worker).first)
+    }
+
+    func settle(_ job: ClaimedJob, _ end: RunEnd = .completed(result: nil)) async throws -> Settlement {
+        try await queue.settle(job, end, events: [])
+    }
+
+    func state(_ job: JobID) async throws -> JobState? { try await queue.record(job, owner: user)?.state }
+
+    func again(
+        after delay: Duration = .seconds(3600), attemptSpent: Bool = true, hadOutput: Bool = false
+    ) -> RunEnd {
+        .again(
+            after: delay, attemptSpent: attemptSpent, hadOutput: hadOutput,
+            failure: JobFailure(.retry, .providerUnavailable, "503"))
+    }
+}

@@ -44,7 +44,7 @@ struct Foundations {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
-        postgres = try configuration.postgres(application: "switchyard")
+        postgres = try configuration.postgres(application: "switchyard").withIndexedPlans
         let keys = try KeyMaterial(configuration)
         signingKey = keys.signingKey
         loops = try EventLoopGroup(count: 2)

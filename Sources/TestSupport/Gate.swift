@@ -30,18 +30,19 @@ package final class Gate: Sendable {
     /// For tasks. Does not end by cancellation: the test's time limit is the bound.
     package func wait() async {
         await withCheckedContinuation { continuation in
-            whenOpen { continuation.resume() }
+            whenOpened { continuation.resume() }
         }
     }
 
     /// For threads of the test's own; blocks.
     package func waitBlocking() {
         let semaphore = DispatchSemaphore(value: 0)
-        whenOpen { semaphore.signal() }
+        whenOpened { semaphore.signal() }
         semaphore.wait()
     }
 
-    private func whenOpen(_ body: @escaping @Sendable () -> Void) {
+    /// Calls back once it is open, at once when it is; on whatever thread opens it.
+    package func whenOpened(_ body: @escaping @Sendable () -> Void) {
         let isOpen = state.withLock { state in
             if !state.isOpen { state.waiters.append(body) }
             return state.isOpen

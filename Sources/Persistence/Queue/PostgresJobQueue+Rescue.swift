@@ -39,6 +39,17 @@ extension PostgresJobQueue {
         }
     }
 
+    /// Fails a run whose own end cannot be written, for its data are refused: the text is the fold of the log. A
+    /// cancelled one is ended so; a lease that is gone is nothing to do.
+    package func abandon(_ job: ClaimedJob, _ failure: JobFailure) async throws(JobQueueError) -> Rescue {
+        try await mapping {
+            var rescue = Rescue(putBackCount: 0, endedCount: 0, wake: [], events: [])
+            try await endLost(
+                job.lease, owner: job.userID, key: job.serialKey, cause: .failed(failure), into: &rescue)
+            return rescue
+        }
+    }
+
     /// Ends a run whose worker cannot: cancelled, poison, or past every deadline. Another rescuer may be first.
     func endLost(
         _ lease: Lease, owner: UserID, key: SerialKey?, cause: OutsideEnd.Cause, into rescue: inout Rescue

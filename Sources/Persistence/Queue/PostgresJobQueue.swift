@@ -109,6 +109,10 @@ package struct PostgresJobQueue: JobQueue {
         } catch let error as PostgresError {
             if error.code == .cancelled { throw .cancelled }
             if error.isUnavailable || error.isRetryable || error.code == .deadlineExceeded { throw .unavailable }
+            // Trouble of the server, not of what it was asked: a full disk, a standby after a failover.
+            if let state = error.sqlState, ["25", "53", "55", "57", "58"].contains(state.prefix(2)) {
+                throw .unavailable
+            }
             throw .failed(error.description)
         } catch is CancellationError {
             throw .cancelled

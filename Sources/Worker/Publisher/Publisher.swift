@@ -58,7 +58,7 @@ package final class Publisher: Service {
 
     /// Begins the stream of a claimed run.
     package func open(_ lease: Lease) -> RunStream {
-        state.withLock { $0.machine.open(lease) }
+        change([lease.job]) { $0.open(lease) }
         return RunStream(lease: lease, publisher: self)
     }
 
@@ -122,7 +122,7 @@ package final class Publisher: Service {
     /// A flush that holds a bad event is halved until the event is alone; only its job fails.
     private func sendHalves(of flush: PublisherMachine.Flush, code: String) async {
         var stored = Set<JobID>()
-        var pieces = [flush.events[...]]
+        var pieces = flush.events.isEmpty ? [] : [flush.events[...]]
         if !flush.announcements.isEmpty { pieces.append([]) }
         while let piece = pieces.popLast() {
             do throws(EventAppendError) {
@@ -132,8 +132,7 @@ package final class Publisher: Service {
                 guard case .refused = error else { return await fail(flush) }
                 if piece.count <= 1 {
                     guard let bad = piece.first else { continue }
-                    state.withLock { $0.machine.reject(bad.job) }
-                    stored.remove(bad.job)
+                    state.withLock { $0.machine.reject(bad) }
                     logger.error("event refused by the database", [.jobID: "\(bad.job)", .errorCode: "\(code)"])
                     pieces = pieces.map { $0.filter { $0.job != bad.job }[...] }.filter { !$0.isEmpty }
                 } else {
@@ -192,12 +191,14 @@ package final class Publisher: Service {
         await wait(for: lease.job) { $0.pendingBytes(of: lease) > Self.pendingLimitBytes }
     }
 
+    /// A cancelled task gets a lost stream: it does not wait and may not write.
     func take(_ lease: Lease) async -> TakenStream {
-        while true {
+        while !Task.isCancelled {
             let stamp = now()
             if let taken = state.withLock({ $0.machine.take(lease, at: stamp) }) { return taken }
             await wait(for: lease.job) { $0.isInFlight(lease) }
         }
+        return .lost(lease)
     }
 
     func close(_ lease: Lease) {

@@ -33,7 +33,11 @@ struct PublisherMachine {
         var textKind = StreamEventKind.content
         var isDirty = false
         var isLost = false
+        /// The database refuses one of its events.
+        var isRefused = false
         var isTaken = false
+
+        var isClosed: Bool { isLost || isRefused || isTaken }
 
         var totalBytes = 0
         var acknowledgedBytes = 0
@@ -46,6 +50,8 @@ struct PublisherMachine {
     private var dirty: [JobID] = []
     private var announcements: [StampedEvent] = []
     private var isUrgent = false
+    /// A flush failed and the database has not said since what it has.
+    private var isUnsure = false
     private(set) var isFlushing = false
 
     /// Whether a flush has anything to carry.
@@ -55,9 +61,9 @@ struct PublisherMachine {
     var openCount: Int { streams.count }
     var openLeases: [Lease] { streams.values.map(\.lease) }
 
-    /// Bytes of a stream that are not known to be stored; 0 for a lost or closed one.
+    /// Bytes of a stream that are not known to be stored; 0 for one that takes no more.
     func pendingBytes(of lease: Lease) -> Int {
-        guard let stream = streams[lease.job], stream.lease == lease, !stream.isLost else { return 0 }
+        guard let stream = streams[lease.job], stream.lease == lease, !stream.isClosed else { return 0 }
         return stream.pendingBytes
     }
 
@@ -66,8 +72,12 @@ struct PublisherMachine {
         streams[lease.job].map { $0.lease == lease && $0.inFlightCount > 0 } ?? false
     }
 
+    /// A job that this process lost and claimed again may have its earlier run still here: that one has lost its lease.
     mutating func open(_ lease: Lease) {
-        precondition(streams[lease.job] == nil, "a job has one stream in a process")
+        if let earlier = streams[lease.job] {
+            if earlier.lease.number > lease.number { return }
+            dirty.removeAll { $0 == lease.job }
+        }
         streams[lease.job] = Stream(lease: lease)
     }
 
@@ -84,7 +94,7 @@ struct PublisherMachine {
         var isFirst = false
         var result = Appended.lost
         mutate(lease.job) { stream in
-            if stream.isLost || stream.isTaken { return }
+            if stream.isClosed { return }
             isFirst = stream.events.isEmpty && stream.text.isEmpty
             switch event {
             case .content(let text): Self.gather(text, as: .content, into: &stream, at: now)
@@ -123,7 +133,7 @@ struct PublisherMachine {
             }
             mutate(job) { stream in
                 stream.isDirty = false
-                if stream.isLost || stream.isTaken { return }
+                if stream.isClosed { return }
                 Self.sealText(of: &stream, at: now)
                 let pending = stream.events[stream.acknowledgedCount...]
                 stream.inFlightCount = pending.count
@@ -142,9 +152,12 @@ struct PublisherMachine {
     mutating func acknowledge(_ flush: Flush, live: Set<JobID>) -> [JobID] {
         isFlushing = false
         var lost: [JobID] = []
-        for job in Set(flush.events.map(\.job)) {
+        for lease in Set(flush.events.map(\.lease)) where streams[lease.job]?.lease == lease {
+            let job = lease.job
             mutate(job) { stream in
-                if live.contains(job) {
+                if stream.isRefused {
+                    // What of it is stored was told with the refusal.
+                } else if live.contains(job) {
                     Self.acknowledge(stream.acknowledgedCount + stream.inFlightCount, of: &stream)
                 } else if !stream.isLost {
                     stream.isLost = true
@@ -159,21 +172,27 @@ struct PublisherMachine {
     /// Nothing is known of the flush: what it carried is pending again, its announcements too.
     mutating func fail(_ flush: Flush) {
         isFlushing = false
+        isUnsure = true
         announcements = flush.announcements + announcements
-        for job in Set(flush.events.map(\.job)) {
-            mutate(job) { $0.inFlightCount = 0 }
-            markDirty(job)
+        for lease in Set(flush.events.map(\.lease)) where streams[lease.job]?.lease == lease {
+            mutate(lease.job) { $0.inFlightCount = 0 }
+            markDirty(lease.job)
         }
     }
 
-    /// A stream that the database refuses: only its job fails.
-    mutating func reject(_ job: JobID) {
-        mutate(job) { $0.isLost = true }
+    /// An event that the database refuses: only its job fails. What came before it is stored.
+    mutating func reject(_ event: StampedEvent) {
+        guard streams[event.job]?.lease == event.lease else { return }
+        mutate(event.job) { stream in
+            stream.isRefused = true
+            Self.acknowledge(min(Int(event.event.cursor.sequence) - 1, stream.events.count), of: &stream)
+        }
     }
 
     /// After a new connection: what the database has of each stream decides what is written again, before
     /// anything new and with the same bytes.
     mutating func resynchronize(stored: [Lease: Int32]) {
+        isUnsure = false
         for (lease, sequence) in stored {
             guard streams[lease.job]?.lease == lease else { continue }
             mutate(lease.job) { stream in
@@ -188,7 +207,7 @@ struct PublisherMachine {
     /// - Returns: nil while a flush that carries events of it is on the wire: ask again after it.
     mutating func take(_ lease: Lease, at now: Timestamp) -> TakenStream? {
         guard let stream = streams[lease.job], stream.lease == lease else {
-            return TakenStream(lease: lease, events: [], acknowledgedCount: 0, isLost: true)
+            return TakenStream.lost(lease)
         }
         if stream.inFlightCount > 0 { return nil }
         mutate(lease.job) { stream in
@@ -197,8 +216,8 @@ struct PublisherMachine {
         }
         return streams[lease.job].map { stream in
             TakenStream(
-                lease: lease, events: stream.events, acknowledgedCount: stream.acknowledgedCount,
-                isLost: stream.isLost)
+                lease: lease, events: stream.events, acknowledgedCount: isUnsure ? 0 : stream.acknowledgedCount,
+                isLost: stream.isLost, isRefused: stream.isRefused)
         }
     }
 

@@ -11,6 +11,13 @@ package struct TakenStream: Sendable {
     package let acknowledgedCount: Int
     /// The lease was lost: nothing is to be written.
     package let isLost: Bool
+    /// The database refuses one of its events: the job is to be failed with what the log has.
+    package let isRefused: Bool
+
+    /// The stream of a run that may write nothing.
+    static func lost(_ lease: Lease) -> TakenStream {
+        TakenStream(lease: lease, events: [], acknowledgedCount: 0, isLost: true, isRefused: false)
+    }
 
     /// What the ending transaction has to store with its own events.
     package var unacknowledged: ArraySlice<StampedEvent> { events[acknowledgedCount...] }

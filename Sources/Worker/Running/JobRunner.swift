@@ -131,6 +131,7 @@ package struct JobRunner: Sendable {
     private func settle(_ job: ClaimedJob, _ run: any JobRun, _ end: RunEnd, _ stream: RunStream) async {
         let taken = await stream.take()
         if taken.isLost { return metrics.staleEnds.increment() }
+        if taken.isRefused { return await abandon(job) }
         var end = end
         var isRepeated = false
         let backoff = Backoff(base: .milliseconds(50), cap: .seconds(2))
@@ -152,9 +153,34 @@ package struct JobRunner: Sendable {
                 case .cancelRequested: end = .cancelled
                 }
             } catch {
-                if error == .cancelled { return }
-                logger.error("the end of a run could not be written yet", [.errorDetail: "\(error)"])
+                switch error {
+                case .cancelled: return
+                case .failed(let detail):
+                    logger.error("the end of a run is refused", [.errorDetail: "\(detail)"])
+                    return await abandon(job)
+                case .unavailable: logger.error("the end of a run could not be written yet")
+                }
                 isRepeated = true
+                attempt += 1
+                do { try await ContinuousClock().sleep(for: backoff.delay(attempt: attempt)) } catch { return }
+            }
+        }
+    }
+
+    /// Fails the job with what the log has: to repeat what the database refuses would hold the slot for ever.
+    private func abandon(_ job: ClaimedJob) async {
+        let failure = JobFailure(.fatal, .internalError, "the database refuses what the run has written")
+        let backoff = Backoff(base: .milliseconds(50), cap: .seconds(2))
+        var attempt = 0
+        while !Task.isCancelled {
+            do throws(JobQueueError) {
+                let rescue = try await settler.abandon(job, failure)
+                publisher.announce(rescue.events)
+                return wake(rescue.wake)
+            } catch {
+                guard error == .unavailable else {
+                    return logger.error("a run could not be ended", [.errorDetail: "\(error)"])
+                }
                 attempt += 1
                 do { try await ContinuousClock().sleep(for: backoff.delay(attempt: attempt)) } catch { return }
             }

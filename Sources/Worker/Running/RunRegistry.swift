@@ -5,13 +5,10 @@ import Synchronization
 
 /// What this process runs, so that a cancel, a beat or the shutdown can reach it.
 package final class RunRegistry: Sendable {
-    private struct Entry {
-        let lease: Lease
-        let abort: AbortSignal
-    }
-
     private struct State {
-        var runs: [JobID: Entry] = [:]
+        var runs: [Lease: AbortSignal] = [:]
+        /// The last lease of each job that runs here.
+        var latest: [JobID: Lease] = [:]
         var claimsInFlight = 0
         var claimEpoch: UInt64 = 0
     }
@@ -24,28 +21,35 @@ package final class RunRegistry: Sendable {
     /// How many run.
     package var count: Int { state.withLock { $0.runs.count } }
 
+    /// A job that this process lost and claimed again may still run here under its earlier lease: that run is aborted,
+    /// and has its slot until it has ended.
     func add(_ lease: Lease) -> AbortSignal {
         let abort = AbortSignal()
-        state.withLock { $0.runs[lease.job] = Entry(lease: lease, abort: abort) }
+        let earlier = state.withLock { state in
+            let earlier = state.latest[lease.job].flatMap { state.runs[$0] }
+            state.runs[lease] = abort
+            state.latest[lease.job] = lease
+            return earlier
+        }
+        earlier?.abort(.leaseLost)
         return abort
     }
 
     func remove(_ lease: Lease) {
         state.withLock { state in
-            if state.runs[lease.job]?.lease == lease { state.runs[lease.job] = nil }
+            state.runs[lease] = nil
+            if state.latest[lease.job] == lease { state.latest[lease.job] = nil }
         }
     }
 
     /// Aborts one run, when it is still under this lease.
     package func abort(_ lease: Lease, _ reason: AbortReason) {
-        state.withLock { state in
-            state.runs[lease.job].flatMap { $0.lease == lease ? $0.abort : nil }
-        }?.abort(reason)
+        state.withLock { $0.runs[lease] }?.abort(reason)
     }
 
     /// Aborts every run.
     package func abortAll(_ reason: AbortReason) {
-        for entry in state.withLock({ Array($0.runs.values) }) { entry.abort.abort(reason) }
+        for abort in state.withLock({ Array($0.runs.values) }) { abort.abort(reason) }
     }
 
     func claimBegins() {
@@ -70,7 +74,7 @@ package final class RunRegistry: Sendable {
     package func unknown(among held: [Lease], since mark: ClaimMark) -> [Lease] {
         state.withLock { state in
             guard mark.wasIdle, state.claimsInFlight == 0, state.claimEpoch == mark.epoch else { return [] }
-            return held.filter { state.runs[$0.job]?.lease != $0 }
+            return held.filter { state.runs[$0] == nil }
         }
     }
 }

@@ -8,4 +8,8 @@ package protocol RunSettler: Sendable {
     func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent], effect: RunEffect
     ) async throws(JobQueueError) -> Settlement
+
+    /// Fails a run whose own end the database does not take, with what the log has of it. A lease that is gone is
+    /// nothing to do.
+    func abandon(_ job: ClaimedJob, _ failure: JobFailure) async throws(JobQueueError) -> Rescue
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chat
+import Jobs
+import Observability
+import Runtime
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite(.timeLimit(.minutes(1)))
+struct WorkerServiceTests {
+    /// Who runs at the moment, and what has been.
+    private struct Load: Sendable {
+        var running: [Lane: Int] = [:]
+        var mostRunning = 0
+        var mostBackground = 0
+        var ended = 0
+
+        var total: Int { running.values.reduce(0, +) }
+        var background: Int { total - running[.chat, default: 0] }
+    }
+
+    private struct Harness: Sendable {
+        let queue: InMemoryJobQueue
+        let service: WorkerService
+        let load: Watched<Load>
+        /// Every run waits for it.
+        let gate: Gate
+        let shutdown: ShutdownSignal
+
+        @discardableResult
+        func enqueue(_ count: Int, _ lane: Lane) async throws -> [JobID] {
+            let jobs = (0..<count).map { _ in
+                NewJob(id: WorkerFixture.id(), kind: .noop, lane: lane, userID: Self.user, payload: [])
+            }
+            _ = try await queue.enqueue(jobs)
+            service.wake()
+            return jobs.map(\.id)
+        }
+
+        static let user: UserID = WorkerFixture.id()
+    }
+
+    private func withWorker(
+        slots: Int, reserved: Int, grace: Duration = .seconds(60),
+        _ body: @Sendable (Harness) async throws -> Void
+    ) async throws {
+        let queue = InMemoryJobQueue()
+        let load = Watched(Load())
+        let gate = Gate()
+        let shutdown = ShutdownSignal()
+        let loop = try TestCluster.loops.get().next()
+        try await WorkerFixture.withPublisher(ScriptedAppender()) { publisher in
+            let registry = RunRegistry()
+            let metrics = WorkerMetrics(MetricsRegistry())
+            let handler = ScriptedHandler { job, _ in
+                load.withLock {
+                    $0.running[job.lane, default: 0] += 1
+                    $0.mostRunning = max($0.mostRunning, $0.total)
+                    $0.mostBackground = max($0.mostBackground, $0.background)
+                }
+                await Self.wait(for: gate)
+                load.withLock {
+                    $0.running[job.lane, default: 0] -= 1
+                    $0.ended += 1
+                }
+                return nil
+            }
+            let runner = JobRunner(
+                handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry,
+                policy: RetryPolicy(), wake: { _ in }, now: { WorkerFixture.now }, logger: .discard, metrics: metrics)
+            let service = WorkerService(
+                id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,
+                configuration: WorkerConfiguration(slots: slots, slotsReservedForChat: reserved, shutdownGrace: grace),
+                loop: loop, isListening: { true }, logger: .discard, metrics: metrics)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await service.run(shutdown) }
+                let harness = Harness(queue: queue, service: service, load: load, gate: gate, shutdown: shutdown)
+                do {
+                    try await body(harness)
+                } catch {
+                    gate.open()
+                    shutdown.trigger()
+                    throw error
+                }
+                shutdown.trigger()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    /// Until the gate opens or the task is cancelled.
+    private static func wait(for gate: Gate) async {
+        let signal = AbortSignal()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await signal.wait() }
+            gate.whenOpened { signal.abort(.shutdown) }
+            await group.waitForAll()
+        }
+    }
+
+    @Test func `lower lanes leave the reserved slots to chat and no slot is used twice`() async throws {
+        try await withWorker(slots: 4, reserved: 1) { worker in
+            try await worker.enqueue(10, .embedding)
+            await worker.load.wait { $0.background == 3 }
+            try await worker.enqueue(5, .chat)
+            await worker.load.wait { $0.total == 4 }
+            #expect(worker.load.value.running[.chat] == 1)
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 15 }
+            worker.shutdown.trigger()
+            #expect(worker.load.value.mostRunning <= 4)
+            #expect(worker.load.value.mostBackground <= 3)
+        }
+    }
+
+    @Test func `chat may use every slot`() async throws {
+        try await withWorker(slots: 3, reserved: 1) { worker in
+            try await worker.enqueue(1, .title)
+            try await worker.enqueue(7, .chat)
+            await worker.load.wait { $0.total == 3 }
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 8 }
+            #expect(worker.load.value.mostRunning == 3)
+        }
+    }
+
+    @Test(arguments: 0..<4)
+    func `random work is all done within the slots`(seed: UInt64) async throws {
+        try await withWorker(slots: 5, reserved: 2) { worker in
+            var random = SeededGenerator(seed: seed)
+            worker.gate.open()
+            var count = 0
+            for _ in 0..<40 {
+                let batch = Int.random(in: 1...9, using: &random)
+                count += batch
+                try await worker.enqueue(batch, Lane.allCases.randomElement(using: &random) ?? .chat)
+            }
+            let expected = count
+            await worker.load.wait { $0.ended == expected }
+            #expect(worker.load.value.mostRunning <= 5 && worker.load.value.mostBackground <= 3, "seed \(seed)")
+        }
+    }
+
+    @Test func `a draining worker ends what runs and claims no more`() async throws {
+        let records = Recorder<[JobState?]>([])
+        try await withWorker(slots: 2, reserved: 0) { worker in
+            let jobs = try await worker.enqueue(4, .chat)
+            await worker.load.wait { $0.total == 2 }
+            worker.shutdown.trigger()
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 2 }
+            // The ends are written before the worker has left; the rest of the line stays.
+            var unfinished = await worker.queue.unfinishedCount
+            while unfinished > 2 {
+                await Task.yield()
+                unfinished = await worker.queue.unfinishedCount
+            }
+            for job in jobs {
+                let state = try await worker.queue.record(job, owner: Harness.user)?.state
+                records.withLock { $0.append(state) }
+            }
+        }
+        #expect(records.withLock { $0 } == [.completed, .completed, .ready, .ready])
+    }
+
+    @Test func `what runs after the grace is handed over with its attempt`() async throws {
+        let queue = Recorder<(InMemoryJobQueue, [JobID])?>(nil)
+        try await withWorker(slots: 2, reserved: 0, grace: .zero) { worker in
+            let jobs = try await worker.enqueue(2, .chat)
+            await worker.load.wait { $0.total == 2 }
+            queue.withLock { $0 = (worker.queue, jobs) }
+        }
+        let (left, jobs) = try #require(queue.withLock { $0 })
+        for job in jobs {
+            let record = try #require(try await left.record(job, owner: Harness.user))
+            #expect(record.state == .ready && record.attempt == 0)
+        }
+    }
+}

@@ -137,7 +137,8 @@ struct JobQueueConformanceTests {
         try await queue.with { test in
             let id = try await test.enqueue()
             let first = try await test.claimOne()
-            #expect(try await test.settle(first, test.again(attemptSpent: isSpent, hadOutput: isSpent)) == .held(wake: []))
+            #expect(
+                try await test.settle(first, test.again(attemptSpent: isSpent, hadOutput: isSpent)) == .held(wake: []))
             #expect(try await test.state(id) == .scheduled)
             #expect(try await test.claim().isEmpty)
             try await test.makeDue(id)

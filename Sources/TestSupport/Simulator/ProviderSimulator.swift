@@ -63,6 +63,11 @@ package final class ProviderSimulator: Sendable {
         await records.wait { _, connections in connections.count { $0.closedBy == .client } >= count }
     }
 
+    /// Returns when the simulator itself has closed or reset so many connections since the start or the last reset.
+    package func connectionsClosedBySimulator(_ count: Int) async {
+        await records.wait { _, connections in connections.count { $0.closedBy == .simulator } >= count }
+    }
+
     /// Returns once so many tokens were written, over all connections.
     package func tokensSent(_ count: Int) async {
         await records.wait { _, connections in connections.reduce(0) { $0 + $1.sentTokenCount } >= count }

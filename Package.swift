@@ -109,6 +109,8 @@ let package = Package(
                 "Postgres",
                 "Runtime", "TestSupport",
             ]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["JSON", "Switchyard", "TestSupport"], swiftSettings: strict),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
         tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Runtime", "TestSupport"]),
     ]

@@ -73,7 +73,7 @@ struct WorkerServiceTests {
             let service = WorkerService(
                 id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,
                 configuration: WorkerConfiguration(slots: slots, slotsReservedForChat: reserved, shutdownGrace: grace),
-                loop: loop, isListening: { true }, logger: .discard, metrics: metrics)
+                loop: loop, isListening: { true }, onDrain: {}, logger: .discard, metrics: metrics)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await service.run(shutdown) }
                 let harness = Harness(queue: queue, service: service, load: load, gate: gate, shutdown: shutdown)

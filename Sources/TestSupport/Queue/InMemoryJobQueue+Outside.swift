@@ -4,6 +4,7 @@ package import Jobs
 
 /// What others than the run do to a job.
 extension InMemoryJobQueue {
+    /// See `JobQueue`.
     package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
         tick()
         guard let entry = entries[job], entry.job.userID == owner else { return .notFound }
@@ -16,6 +17,7 @@ extension InMemoryJobQueue {
         }
     }
 
+    /// See `JobQueue`.
     package func moveDue() async throws(JobQueueError) -> DueMove {
         tick()
         var move = DueMove(wake: [], nextDue: nil)
@@ -32,6 +34,7 @@ extension InMemoryJobQueue {
         return move
     }
 
+    /// See `JobQueue`.
     package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue {
         tick()
         var rescue = Rescue(putBackCount: 0, endedCount: 0, wake: [], events: [])
@@ -53,6 +56,7 @@ extension InMemoryJobQueue {
         return rescue
     }
 
+    /// See `JobQueue`.
     package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue {
         tick()
         guard let entry = entries[lease.job], entry.lease == lease.number,
@@ -65,6 +69,7 @@ extension InMemoryJobQueue {
         return Rescue(putBackCount: 1, endedCount: 0, wake: [entry.job.lane], events: [])
     }
 
+    /// See `JobQueue`.
     package func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord? {
         guard let entry = entries[job], entry.job.userID == owner else { return nil }
         var state = JobState.ready

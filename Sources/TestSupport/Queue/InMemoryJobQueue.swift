@@ -64,6 +64,7 @@ package actor InMemoryJobQueue: JobQueue {
 
     // MARK: JobQueue
 
+    /// See `JobQueue`.
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
         var wake = Set<Lane>()
         for job in jobs.sorted(by: { $0.id < $1.id }) where entries[job.id] == nil {
@@ -86,6 +87,7 @@ package actor InMemoryJobQueue: JobQueue {
         return wake
     }
 
+    /// See `JobQueue`.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
         tick()
         var claimed: [ClaimedJob] = []
@@ -117,6 +119,7 @@ package actor InMemoryJobQueue: JobQueue {
             runLimit: job.runLimit)
     }
 
+    /// See `JobQueue`.
     package func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
     ) async throws(JobQueueError) -> Settlement {

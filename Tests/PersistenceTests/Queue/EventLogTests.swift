@@ -82,8 +82,8 @@ struct EventLogTests {
             #expect(log.map(\.kind) == [.start, .content, .content, .restart])
             #expect(log.map(\.cursor) == log.map(\.cursor).sorted())
             let rest = try await EventLogReader(pool: database.pool).read(
-                [.init(job: accepted.jobID, cursor: StreamCursor(lease: first.lease.number, sequence: 1))])
-            #expect(rest[accepted.jobID]?.map(\.kind) == [.content, .restart])
+                accepted.jobID, after: StreamCursor(lease: first.lease.number, sequence: 1))
+            #expect(rest.map(\.kind) == [.content, .restart])
         }
     }
 

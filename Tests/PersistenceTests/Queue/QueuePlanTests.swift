@@ -46,7 +46,6 @@ struct QueuePlanTests {
         let event = StampedEvent(
             job: job, event: LoggedEvent(.end, at: StreamCursor(lease: 1, sequence: 1)),
             written: Timestamp(millisecondsSince1970: 1_790_000_000_000))
-        let position = (jobs: [job], leases: [Int64(0)], sequences: [Int32(0)])
         let new = NewJob(
             id: job, kind: .noop, lane: .chat, userID: Fixture.id(), serialKey: SerialKey(high: 1, low: 1), payload: [])
         return [
@@ -78,12 +77,6 @@ struct QueuePlanTests {
             Case(name: "append", sql: EventStatements.append([event]), expected: ["running_pkey"]),
             Case(
                 name: "read", sql: EventStatements.read(job, after: .beginning, since: job.madeAt, limit: 100),
-                expected: ["_pkey on events_"]),
-            Case(
-                name: "read many",
-                sql: EventStatements.readMany(
-                    jobs: position.jobs, leases: position.leases, sequences: position.sequences, since: job.madeAt,
-                    limitEach: 10),
                 expected: ["_pkey on events_"]),
             Case(
                 name: "last sequences", sql: EventStatements.lastSequences(jobs: [job], leases: [1]),

@@ -50,6 +50,36 @@ enum EnqueueStatements {
         """
     }
 
+    /// Stores many jobs that have neither serial key nor opening events: one statement over arrays, whatever their
+    /// number. They stand in the order given, and a repeated id changes nothing.
+    ///
+    /// Index: primary keys. Lock order: as given, so the caller sorts by id. Returns the lanes that have new work.
+    static func enqueueMany(_ jobs: [NewJob]) -> SQL {
+        """
+        WITH record AS (
+            INSERT INTO jobs (id, kind, lane, tag, user_id, payload, priority, max_attempts, deadline_ms,
+                              created_at, run_at)
+            SELECT g.id, g.kind, g.lane,
+                   (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - g.priority * 60000000::bigint,
+                   g.user_id, g.payload, g.priority, g.max_attempts, g.deadline_ms, now(), coalesce(g.run_at, now())
+            FROM unnest(\(jobs.map(\.id)), \(jobs.map(\.kind.rawValue)), \(jobs.map(\.lane.rawValue)),
+                        \(jobs.map(\.userID)), \(jobs.map { String(decoding: $0.payload, as: UTF8.self) }),
+                        \(jobs.map(\.priority)), \(jobs.map(\.maximumAttempts)),
+                        \(jobs.map(\.runLimit.wholeMilliseconds)), \(jobs.map(\.runAt)))
+                 AS g (id, kind, lane, user_id, payload, priority, max_attempts, deadline_ms, run_at)
+            ON CONFLICT (id) DO NOTHING
+            RETURNING id, lane, gate, tag, run_at
+        ), lined AS (
+            INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
+            SELECT lane, gate, tag, id, 0, 0, 0, false FROM record WHERE run_at <= now()
+        ), later AS (
+            INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
+            SELECT run_at, id, 0, 0, 0, false, 'scheduled' FROM record WHERE run_at > now()
+        )
+        SELECT DISTINCT lane FROM record WHERE run_at <= now()
+        """
+    }
+
     /// Moves what is due into the line, at most a batch; a job that waits behind nobody keeps its tag, so it goes
     /// before what came after it. Index: deferred_pkey (due), jobs_pkey.
     static func moveDue(limit: Int32) -> SQL {

@@ -45,10 +45,18 @@ enum SettleStatements {
             RETURNING job, lease, attempt, started_at, cancel_requested
         )
         UPDATE jobs j SET state = CASE WHEN e.cancel_requested THEN 6 ELSE 4 END, lease = e.lease,
-               attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = l.result
+               attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = CASE WHEN NOT e.cancel_requested THEN l.result END
         FROM ended e JOIN locked l ON l.job = e.job
         WHERE j.id = e.job
         RETURNING j.id
+        """
+    }
+
+    /// Of ends that found no lease, those that had been committed before: their answer was lost. Index: jobs_pkey.
+    static func endedBefore(jobs: [JobID], leases: [Int64]) -> SQL {
+        """
+        SELECT j.id FROM unnest(\(jobs), \(leases)) AS g (job, lease)
+        JOIN jobs j ON j.id = g.job AND j.lease = g.lease
         """
     }
 

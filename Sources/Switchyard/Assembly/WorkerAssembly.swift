@@ -32,8 +32,9 @@ struct WorkerAssembly {
                     foundations.postgres, applicationName: "switchyard publisher", asynchronousCommit: true,
                     loop: loops.loops[0], blocking: foundations.blocking, logger: logger)),
             loop: loops.loops[0], interval: configuration.publishInterval, now: now, logger: logger, metrics: metrics)
+        let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0])
         let runner = JobRunner(
-            handlers: Self.handlers(foundations, now: now), settler: foundations.queue, publisher: publisher,
+            handlers: Self.handlers(foundations, now: now), settler: ends, publisher: publisher,
             registry: registry,
             policy: RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay),
             wake: wake, now: now, logger: logger, metrics: workerMetrics)
@@ -72,7 +73,7 @@ struct WorkerAssembly {
         let maintenance = MaintenanceService(
             database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
             wake: wake, announce: { publisher.announce($0) }, logger: logger, metrics: metrics)
-        services = [publisher, heartbeat, rescuer, listener, dueMover, maintenance, worker]
+        services = [publisher, ends, heartbeat, rescuer, listener, dueMover, maintenance, worker]
     }
 
     private static func handlers(

@@ -2,4 +2,4 @@
 import Persistence
 
 /// The queue settles runs as it stands.
-extension PostgresJobQueue: RunSettler {}
+extension PostgresJobQueue: BatchSettler {}

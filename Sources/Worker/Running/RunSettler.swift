@@ -13,3 +13,9 @@ package protocol RunSettler: Sendable {
     /// nothing to do.
     func abandon(_ job: ClaimedJob, _ failure: JobFailure) async throws(JobQueueError) -> Rescue
 }
+
+/// Also ends many runs at once.
+package protocol BatchSettler: RunSettler {
+    /// What became of each, in the order given; each is fenced by itself.
+    func complete(_ runs: [CompletedRun]) async throws(JobQueueError) -> [Settlement]
+}

@@ -80,6 +80,12 @@ let package = Package(
                 "Providers", "Runtime", "Tokenization", "Worker",
             ], swiftSettings: strict),
         .executableTarget(
+            name: "SwitchyardBench",
+            dependencies: [
+                "Chat", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Runtime", "TestSupport",
+                "Worker",
+            ], path: "Benchmarks", exclude: ["README.md", "pgbench", "results"], swiftSettings: strict),
+        .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),
         module(

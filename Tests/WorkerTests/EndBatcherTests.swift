@@ -69,7 +69,9 @@ struct EndBatcherTests {
     }
 
     /// The settlements of jobs that end at the same time.
-    private static func endAll(_ jobs: [ClaimedJob], _ batcher: EndBatcher) async -> [Lease: Result<Settlement, JobQueueError>] {
+    private static func endAll(_ jobs: [ClaimedJob], _ batcher: EndBatcher) async -> [Lease: Result<
+        Settlement, JobQueueError
+    >] {
         await withTaskGroup(of: (Lease, Result<Settlement, JobQueueError>).self) { group in
             for job in jobs {
                 group.addTask {

@@ -96,7 +96,7 @@ struct WorkerAssembly {
                 ? nil : configuration.providerFirstToken)
         return [
             .chat: ChatHandler(services: services, now: now), .title: TitleHandler(services: services),
-            .noop: NoopHandler(),
+            .noop: NoopHandler(now: now),
         ]
     }
 }

@@ -59,7 +59,9 @@ package final class EndBatcher: RunSettler, Service {
         }
         let answer: Answer? = await withCheckedContinuation { continuation in
             let (isTaken, consumer) = state.withLock { state in
-                if state.isOpen { state.waiting.append(Waiting(lease: job.lease, result: result, answer: continuation)) }
+                if state.isOpen {
+                    state.waiting.append(Waiting(lease: job.lease, result: result, answer: continuation))
+                }
                 return (state.isOpen, state.consumerIfMet())
             }
             consumer?.resume()

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import FoundationEssentials
+import JSON
+
+/// The figures of a scenario as a table for people and as JSON to keep.
+struct Report: Sendable {
+    let scenario: String
+    let figures: [Figure]
+
+    var table: String {
+        let rows =
+            [["figure", "measured", "unit", "target", ""]]
+            + figures.map { figure in
+                [
+                    figure.name, Figure.text(figure.value), figure.unit, figure.target?.text ?? "",
+                    figure.target.map { $0.isMet(by: figure.value) ? "met" : "MISSED" } ?? "",
+                ]
+            }
+        let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let lines = rows.map { row in
+            row.enumerated().map { column, text in
+                let space = String(repeating: " ", count: widths[column] - text.count)
+                return column == 1 ? space + text : text + space
+            }.joined(separator: "  ")
+        }
+        return ([scenario] + lines).joined(separator: "\n")
+    }
+
+    /// - Returns: the path of the file.
+    func save(in folder: String) throws -> String {
+        let environment = ProcessInfo.processInfo.environment
+        let commit = environment["SWITCHYARD_BENCH_COMMIT"] ?? "unknown"
+        let date = environment["SWITCHYARD_BENCH_DATE"] ?? "undated"
+        let path = "\(folder)/\(scenario)-\(date)-\(commit).json"
+        let machine = Machine()
+        let bytes = JSONWriter.object { json in
+            json.member("scenario", scenario)
+            json.member("date", date)
+            json.member("commit", commit)
+            json.objectMember("machine") { writer in
+                writer.member("processor", machine.processor)
+                writer.member("cores", machine.coreCount)
+                writer.member("memoryBytes", machine.memoryBytes)
+            }
+            json.arrayMember("figures") { writer in
+                for figure in figures {
+                    writer.object { writer in
+                        writer.member("name", figure.name)
+                        writer.member("value", figure.value.isFinite ? figure.value : -1)
+                        writer.member("unit", figure.unit)
+                        guard let target = figure.target else { return }
+                        writer.member("target", target.text)
+                        writer.member("met", target.isMet(by: figure.value))
+                    }
+                }
+            }
+        }
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(bytes + [0x0A]).write(to: URL(filePath: path))
+        return path
+    }
+}

@@ -1,0 +1,43 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The statements of ClaimStatements.claim and SettleStatements.completeMany as they stand there: what the database
+-- does with them when nothing else is in the way. A transaction is a batch.
+WITH chat AS MATERIALIZED (
+    SELECT ctid FROM ready WHERE lane = 0 AND gate = 0
+    ORDER BY lane, gate, tag, job LIMIT :batch::bigint FOR UPDATE SKIP LOCKED
+), rest AS MATERIALIZED (
+    SELECT ctid FROM ready WHERE lane > 0
+    ORDER BY lane, gate, tag, job
+    LIMIT greatest(0, least(:batch::bigint, :batch::bigint - (SELECT count(*) FROM chat)))
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM ready
+    WHERE ctid = ANY (ARRAY (SELECT ctid FROM chat UNION ALL SELECT ctid FROM rest))
+    RETURNING job, lease, attempt, crashes, had_output
+), started AS MATERIALIZED (
+    SELECT t.job, greatest(t.lease + 1, f.number) AS lease, t.attempt + 1 AS attempt, t.crashes, t.had_output,
+           j.kind, j.lane, j.tag, j.user_id, j.serial_key, j.payload, j.max_attempts, j.deadline_ms
+    FROM taken t CROSS JOIN (SELECT lease_floor() AS number) f JOIN jobs j ON j.id = t.job
+), leased AS (
+    INSERT INTO running (job, lease, worker, attempt, crashes, had_output, started_at, deadline)
+    SELECT job, lease, '00000000-0000-7000-8000-000000000001'::uuid, attempt, crashes, had_output, clock_timestamp(),
+           clock_timestamp() + deadline_ms * interval '1 millisecond'
+    FROM started
+)
+SELECT coalesce(array_agg(job ORDER BY lane, tag, job)::text, '{}') AS jobs,
+       coalesce(array_agg(lease ORDER BY lane, tag, job)::text, '{}') AS leases,
+       coalesce(array_agg(NULL::text)::text, '{}') AS results
+FROM started \gset
+WITH given AS (
+    SELECT * FROM unnest(:jobs::uuid[], :leases::bigint[], :results::text[]) AS g (job, lease, result)
+), locked AS MATERIALIZED (
+    SELECT r.ctid, r.job, g.result FROM running r JOIN given g ON g.job = r.job AND g.lease = r.lease
+    ORDER BY r.job FOR UPDATE OF r
+), ended AS (
+    DELETE FROM running WHERE ctid = ANY (ARRAY (SELECT ctid FROM locked))
+    RETURNING job, lease, attempt, started_at, cancel_requested
+)
+UPDATE jobs j SET state = CASE WHEN e.cancel_requested THEN 6 ELSE 4 END, lease = e.lease,
+       attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = CASE WHEN NOT e.cancel_requested THEN l.result END
+FROM ended e JOIN locked l ON l.job = e.job
+WHERE j.id = e.job
+RETURNING j.id;

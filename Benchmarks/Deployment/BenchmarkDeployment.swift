@@ -69,7 +69,7 @@ final class BenchmarkDeployment: Sendable {
         let deadline = ContinuousClock.now + .seconds(20)
         while try await probe.workerCount() <= before {
             guard ContinuousClock.now < deadline, process.child.isRunning else {
-                throw Unheard(hasEnded: !process.child.isRunning, last: process.child.lines.elements.suffix(20))
+                throw BenchmarkFailure(process.child.lines.elements.suffix(20))
             }
             try await ContinuousClock().sleep(for: .milliseconds(20))
         }

@@ -18,15 +18,17 @@ struct Pgbench: Sendable {
 
     /// Runs the queue's claim and end over and over.
     func run(database: String, batch: Int, connections: Int, transactions: Int) async throws {
-        guard let url = TestCluster.url, let slash = url.lastIndex(of: "/") else { throw TestCluster.MissingServer() }
+        guard let url = TestCluster.url, let slash = url.lastIndex(of: "/") else {
+            throw BenchmarkFailure(["there is no server"])
+        }
         let process = try await ChildProcess.start(
             path,
             [
                 "--no-vacuum", "--protocol=prepared", "--file=\(script)", "--define=batch=\(batch)",
                 "--client=\(connections)", "--jobs=\(connections)", "--transactions=\(transactions)",
                 "\(url[...slash])\(database)",
-            ], environment: ["PATH": "/usr/bin:/bin"])
+            ], environment: ["PATH": "/usr/bin:/bin", "PGOPTIONS": "-c random_page_cost=1.1"])
         let status = await process.exitStatus()
-        guard status == .exited(0) else { throw Unheard(hasEnded: true, last: process.lines.elements) }
+        guard status == .exited(0) else { throw BenchmarkFailure(process.lines.elements) }
     }
 }

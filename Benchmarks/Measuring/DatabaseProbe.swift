@@ -27,6 +27,7 @@ struct DatabaseProbe: Sendable {
 
     /// Worker processes that have ever registered.
     func workerCount() async throws -> Int {
-        Int(try await connection.query("SELECT count(*) FROM workers").decodeFirst(Int64.self) ?? 0)
+        let count = try await connection.query("SELECT count(*) FROM workers").decodeFirst(Int64.self)
+        return Int(count ?? 0)
     }
 }

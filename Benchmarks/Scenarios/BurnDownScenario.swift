@@ -110,11 +110,15 @@ struct BurnDownScenario: Scenario {
         let last: SQL =
             "SELECT count(*) FROM (SELECT state FROM jobs ORDER BY id DESC LIMIT 1) j WHERE state IS NOT NULL"
         while try await queue.count(last) == 0 {
-            guard ContinuousClock.now < deadline else { throw NotDrained() }
+            guard ContinuousClock.now < deadline else {
+                throw BenchmarkFailure(["jobs were left when the time was over"])
+            }
             try await ContinuousClock().sleep(for: .milliseconds(10))
         }
         while try await !isDrained(queue, count) {
-            guard ContinuousClock.now < deadline else { throw NotDrained() }
+            guard ContinuousClock.now < deadline else {
+                throw BenchmarkFailure(["jobs were left when the time was over"])
+            }
             try await ContinuousClock().sleep(for: .milliseconds(2))
         }
     }
@@ -125,6 +129,8 @@ struct BurnDownScenario: Scenario {
     }
 
     private func requireDrained(_ queue: BenchmarkQueue, _ count: Int) async throws {
-        guard try await isDrained(queue, count) else { throw NotDrained() }
+        guard try await isDrained(queue, count) else {
+            throw BenchmarkFailure(["jobs were left when the time was over"])
+        }
     }
 }

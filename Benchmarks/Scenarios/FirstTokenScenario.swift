@@ -62,7 +62,7 @@ struct FirstTokenScenario: Scenario {
             await stream.close()
             return took
         }
-        throw Unheard(hasEnded: true, last: ["no token"])
+        throw BenchmarkFailure(["no token"])
     }
 
     private static func isLast(_ frame: EventFrame) -> Bool {

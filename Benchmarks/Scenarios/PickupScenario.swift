@@ -61,11 +61,10 @@ struct PickupScenario: Scenario {
     private static func drained(_ queue: BenchmarkQueue, _ count: Int) async throws {
         let deadline = ContinuousClock.now + .seconds(20)
         while try await queue.count("SELECT count(*) FROM jobs WHERE state IS NOT NULL") < Int64(count) {
-            guard ContinuousClock.now < deadline else { throw NotDrained() }
+            guard ContinuousClock.now < deadline else {
+                throw BenchmarkFailure(["jobs were left when the time was over"])
+            }
             try await ContinuousClock().sleep(for: .milliseconds(50))
         }
     }
 }
-
-/// Jobs were left when the time was over.
-struct NotDrained: Error {}

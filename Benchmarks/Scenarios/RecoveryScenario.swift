@@ -33,7 +33,7 @@ struct RecoveryScenario: Scenario {
                     tokens.append(killed.duration(to: frame.receivedAt).seconds)
                     break
                 }
-                guard tokens.count == round else { throw Unheard(hasEnded: true, last: ["no token after the kill"]) }
+                guard tokens.count == round else { throw BenchmarkFailure(["no token after the kill"]) }
                 await stream.close()
                 _ = try await api.call("POST", "/api/chat/stop", ["messageId": .string(stream.messageID)])
                 worker = next

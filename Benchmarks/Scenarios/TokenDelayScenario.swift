@@ -69,7 +69,7 @@ struct TokenDelayScenario: Scenario {
         delays.reserveCapacity(tokens)
         while let frame = try await stream.exchange.frame(within: .seconds(30)) {
             let now = MonotonicClock.microseconds
-            if frame.event == "error" { throw Unheard(hasEnded: true, last: [frame.text]) }
+            if frame.event == "error" { throw BenchmarkFailure([frame.text]) }
             guard frame.event == "content", let text = frame["content"] else { continue }
             // `<number>@<microseconds> `, several of them where tokens came together.
             for stamp in text.split(separator: " ") {

@@ -16,7 +16,7 @@ _IMPORT = re.compile(
 _C_MODULE = re.compile(r"C[A-Z]")
 
 # Programs for tests alone; nothing of the product is built from them.
-TEST_EXECUTABLES = {"ProviderSimulator"}
+TEST_EXECUTABLES = {"ProviderSimulator", "SwitchyardBench"}
 
 
 class Row(NamedTuple):
@@ -43,7 +43,7 @@ def check(tree: SourceTree) -> Iterator[Finding]:
                 yield Finding(file.path, number, f"{file.parts[1]} {reason}")
             if name in c_modules and access not in (None, "internal", "private", "fileprivate"):
                 yield Finding(file.path, number, f"the C module {name} must stay inside its module: no '{access} import'")
-    for file in tree.swift("Tests"):
+    for file in tree.swift("Tests", "Benchmarks"):
         for number, _, name in _imports(file.code_lines):
             if name not in TEST_TOOLCHAIN and name not in graph and name not in c_modules:
                 yield Finding(file.path, number, f"imports {name}, which is not of this package")

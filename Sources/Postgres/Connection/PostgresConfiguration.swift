@@ -5,7 +5,10 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
     /// Shown in `pg_stat_activity`.
     package var applicationName = "switchyard"
     /// Settings of the session from its first moment, such as `synchronous_commit` = `off`, `statement_timeout` = `5s`.
-    package var runtimeParameters: [String: String] = [:]
+    ///
+    /// What is read stays in memory or on disks that seek for nothing. With the server's own `random_page_cost` of 4 a
+    /// claim from a long line sorts all of it instead of walking its index: 11 000 jobs a second instead of 60 000.
+    package var runtimeParameters = ["random_page_cost": "1.1"]
     /// From the first packet to the first statement.
     package var connectTimeout: Duration = .seconds(5)
     /// How long a statement that was cancelled may still take to end before the connection is given up.

@@ -65,10 +65,13 @@ struct BulkQueueTests {
             var (head, follower) = (queue.job(.chat), queue.job(.chat))
             head.serialKey = Fixture.id()
             follower.serialKey = head.serialKey
-            #expect(try await queue.queue.enqueue([later, plain, urgent, head, follower]) == [.chat, .title])
-            #expect(try await queue.claim(10).map(\.lease.job) == [head.id, urgent.id, plain.id])
-            #expect(try await queue.count("SELECT count(*) FROM deferred WHERE job = \(later.id)") == 1)
-            #expect(try await queue.count("SELECT count(*) FROM waiting WHERE job = \(follower.id)") == 1)
+            let lanes = try await queue.queue.enqueue([later, plain, urgent, head, follower])
+            let claimed = try await queue.claim(10).map(\.lease.job)
+            let deferred = try await queue.count("SELECT count(*) FROM deferred WHERE job = \(later.id)")
+            let waiting = try await queue.count("SELECT count(*) FROM waiting WHERE job = \(follower.id)")
+            #expect(lanes == [.chat, .title])
+            #expect(claimed == [head.id, urgent.id, plain.id])
+            #expect(deferred == 1 && waiting == 1)
         }
     }
 
@@ -76,10 +79,10 @@ struct BulkQueueTests {
         try await Queue.with { queue in
             var broken = queue.job()
             broken.payload = [0]
-            await #expect(throws: JobQueueError.self) {
-                _ = try await queue.queue.enqueue([queue.job(), broken, queue.job()])
-            }
-            #expect(try await queue.count("SELECT count(*) FROM jobs") == 0)
+            let jobs = [queue.job(), broken, queue.job()]
+            await #expect(throws: JobQueueError.self) { _ = try await queue.queue.enqueue(jobs) }
+            let stored = try await queue.count("SELECT count(*) FROM jobs")
+            #expect(stored == 0)
         }
     }
 

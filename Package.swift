@@ -117,7 +117,6 @@ let package = Package(
             ]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["JSON", "Switchyard", "TestSupport"], swiftSettings: strict),
-        tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Postgres", "Runtime", "TestSupport"]),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
         tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Runtime", "TestSupport"]),
     ]

@@ -10,6 +10,7 @@ struct ProcessTimes: Sendable {
     /// - Parameters:
     ///   - processes: their numbers by name.
     ///   - postmaster: counted as `postgres` with all its children, those that have ended included.
+    /// - Throws: when `/proc` cannot be read.
     init(_ processes: [String: pid_t], postmaster: pid_t?) throws {
         for (name, pid) in processes { seconds[name] = try Self.fields(of: pid).map(Self.own) ?? 0 }
         guard let postmaster, let server = try Self.fields(of: postmaster) else { return }

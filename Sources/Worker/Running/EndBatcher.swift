@@ -40,17 +40,23 @@ package final class EndBatcher: RunSettler, Service {
         mutating func consumerIfMet() -> CheckedContinuation<Void, Never>? { isMet ? consumer.take() : nil }
     }
 
+    /// For the log.
     package let name = "end-batcher"
     private let settler: any BatchSettler
     private let loop: EventLoop
     private let state = Mutex(State())
 
-    /// - Parameter loop: for its timer.
+    /// - Parameters:
+    ///   - settler: writes the ends.
+    ///   - loop: for its timer.
     package init(settler: any BatchSettler, loop: EventLoop) {
         self.settler = settler
         self.loop = loop
     }
 
+    /// Ends a run by itself or in a batch.
+    ///
+    /// - Throws: what the settler throws for it.
     package func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent], effect: RunEffect
     ) async throws(JobQueueError) -> Settlement {
@@ -71,6 +77,7 @@ package final class EndBatcher: RunSettler, Service {
         return try await settler.settle(job, end, events: events, effect: effect)
     }
 
+    /// Batches until shut down; what waits then is still sent.
     package func run(_ shutdown: ShutdownSignal) async throws {
         state.withLock { $0.isOpen = true }
         shutdown.onTrigger { [weak self] in self?.close() }

@@ -13,6 +13,7 @@ package struct NoopHandler: JobHandler {
     /// - Parameter now: the database's clock as this process knows it.
     package init(now: @escaping @Sendable () -> Timestamp) { self.now = now }
 
+    /// A run that ends at once.
     package func begin(_ job: ClaimedJob, stream: RunStream) -> any JobRun {
         NoopRun(startedAt: job.payload == Self.stampPayload ? now() : nil)
     }

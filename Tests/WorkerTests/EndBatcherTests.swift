@@ -37,6 +37,10 @@ struct EndBatcherTests {
             return .held(wake: [.title])
         }
 
+        func abandon(_ job: ClaimedJob, _ failure: JobFailure) async throws(JobQueueError) -> Rescue {
+            Rescue(putBackCount: 0, endedCount: 1, wake: [], events: [])
+        }
+
         func complete(_ runs: [CompletedRun]) async throws(JobQueueError) -> [Settlement] {
             asked.withLock { $0.batches.append(runs.map(\.lease)) }
             if let refusal { throw refusal }

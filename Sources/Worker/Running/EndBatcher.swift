@@ -77,6 +77,13 @@ package final class EndBatcher: RunSettler, Service {
         return try await settler.settle(job, end, events: events, effect: effect)
     }
 
+    /// Passes through.
+    ///
+    /// - Throws: what the settler throws.
+    package func abandon(_ job: ClaimedJob, _ failure: JobFailure) async throws(JobQueueError) -> Rescue {
+        try await settler.abandon(job, failure)
+    }
+
     /// Batches until shut down; what waits then is still sent.
     package func run(_ shutdown: ShutdownSignal) async throws {
         state.withLock { $0.isOpen = true }

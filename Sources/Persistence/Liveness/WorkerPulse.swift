@@ -21,6 +21,8 @@ package struct WorkerPulse: ~Copyable {
     private let id: WorkerID
     private let slots: Int32
     private let version: String
+    /// Not while a half-open session of an earlier connection still holds the lock.
+    private var holdsLock: Bool
 
     /// Connects and takes the worker's lock. A lock still held by its own half-open session is no error: the
     /// counter is what counts then.
@@ -30,7 +32,7 @@ package struct WorkerPulse: ~Copyable {
         var configuration = configuration
         configuration.applicationName = "switchyard heartbeat"
         var connection = try BlockingConnection(configuration, logger: logger)
-        _ = try connection.query(LivenessStatements.lock(id), timeout: Self.timeout)
+        holdsLock = try Self.lock(id, &connection)
         self.connection = connection
         self.id = id
         self.slots = Int32(clamping: slots)
@@ -39,6 +41,8 @@ package struct WorkerPulse: ~Copyable {
 
     /// Beats, and asks what the database believes this worker to hold.
     package mutating func beat(isDraining: Bool) throws(PostgresError) -> [HeldLease] {
+        // Without the lock a beat that is late by a moment would look like a death.
+        if !holdsLock { holdsLock = try Self.lock(id, &connection) }
         _ = try connection.query(
             LivenessStatements.beat(id, slots: slots, version: version, draining: isDraining), timeout: Self.timeout)
         return try connection.query(ClaimStatements.held(by: id), timeout: Self.timeout).decode(
@@ -46,6 +50,10 @@ package struct WorkerPulse: ~Copyable {
         ).map {
             HeldLease(lease: Lease(job: $0, number: $1), isCancelRequested: $2)
         }
+    }
+
+    private static func lock(_ id: WorkerID, _ connection: inout BlockingConnection) throws(PostgresError) -> Bool {
+        try connection.query(LivenessStatements.lock(id), timeout: timeout).decodeFirst(Bool.self) ?? false
     }
 
     /// Looks at all workers.

@@ -45,6 +45,7 @@ extension PostgresJobQueue {
             return try await wasOurs(lease, in: transaction) ? .held(wake: follower) : .stale
         }
         if isCancelled && end.state != .cancelled { throw CancelRequested() }
+        try await requireEarlierEvents(than: events, of: lease, in: transaction)
 
         var statements = Self.statements(of: effect)
         if !events.isEmpty { statements.append(EventStatements.appendUnfenced(events, of: lease.job)) }
@@ -81,6 +82,18 @@ extension PostgresJobQueue {
         let bringsWork = end.state == .ready || (end.state.isEnd && job.serialKey != nil)
         let lanes = bringsWork ? try results.last?.decode(Int16.self) ?? [] : []
         return .held(wake: Set(lanes.compactMap(Lane.init)))
+    }
+
+    /// The events of an end continue those that are stored. A database crash takes acknowledged ones back, and the
+    /// publisher may not have noticed yet: then nothing is written, and the caller repeats with all of them.
+    private func requireEarlierEvents(
+        than events: [StampedEvent], of lease: Lease, in transaction: PostgresTransaction
+    ) async throws {
+        guard let first = events.first?.event.cursor.sequence, first > 1 else { return }
+        let stored = try await transaction.query(
+            EventStatements.lastSequences(jobs: [lease.job], leases: [lease.number])
+        ).decodeFirst(JobID.self, Int64.self, Int32.self)
+        if stored?.2 ?? 0 < first - 1 { throw JobQueueError.unavailable }
     }
 
     /// Whether an end whose answer was lost had been committed after all.

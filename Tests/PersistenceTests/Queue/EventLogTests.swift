@@ -191,4 +191,20 @@ struct EventLogTests {
             #expect(message.content == "" && message.status == .incomplete && message.finishReason == .cancelled)
         }
     }
+
+    @Test func `an end whose earlier events a crash took back writes nothing until it brings them all`() async throws {
+        try await TestDatabase.withMigrated { database in
+            let (fixture, accepted) = try await turn(database)
+            let job = try await claim(database, Fixture.id())
+            let all = events([.content("one "), .content("two "), .content("three")], job.lease, database)
+            // The first two were acknowledged and are gone.
+            await #expect(throws: JobQueueError.unavailable) {
+                try await database.queue.settle(job, .completed(result: nil), events: [all[2]])
+            }
+            #expect(try await database.queue.record(accepted.jobID, owner: fixture.user)?.state == .running)
+            let settled = try await database.queue.settle(job, .completed(result: nil), events: all)
+            #expect(settled == .held(wake: []))
+            #expect(try await fold(accepted.jobID, database).text == "one two three")
+        }
+    }
 }

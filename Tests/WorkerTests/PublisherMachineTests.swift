@@ -72,6 +72,19 @@ struct PublisherMachineTests {
         #expect(machine.hasUrgentWork)
     }
 
+    @Test func `the first output after an estimate is urgent, the second is not`() {
+        let usage = Usage(promptTokens: 1, completionTokens: nil, contextLimit: 10, isEstimated: true)
+        var machine = machine([.usage(usage)])
+        let estimate = machine.beginFlush(at: now)
+        _ = machine.acknowledge(estimate ?? .init(), live: [lease.job])
+        _ = machine.append(.content("a"), to: lease, at: now)
+        #expect(machine.hasUrgentWork)
+        let first = machine.beginFlush(at: now)
+        _ = machine.acknowledge(first ?? .init(), live: [lease.job])
+        _ = machine.append(.content("b"), to: lease, at: now)
+        #expect(machine.hasWork && !machine.hasUrgentWork)
+    }
+
     @Test func `one flush is on the wire at a time and the next carries what gathered`() throws {
         var machine = machine([.content("a")])
         let first = try required(machine.beginFlush(at: now))

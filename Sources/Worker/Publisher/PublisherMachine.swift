@@ -30,6 +30,7 @@ struct PublisherMachine {
         var acknowledgedCount = 0
         var inFlightCount = 0
         var text = ""
+        var hadOutput = false
         var textKind = StreamEventKind.content
         var isDirty = false
         var isLost = false
@@ -95,7 +96,9 @@ struct PublisherMachine {
         var result = Appended.lost
         mutate(lease.job) { stream in
             if stream.isClosed { return }
-            isFirst = stream.events.isEmpty && stream.text.isEmpty
+            // A person waits for the first event, and again for the first output after it.
+            isFirst = stream.events.isEmpty && stream.text.isEmpty || event.kind.isOutput && !stream.hadOutput
+            if event.kind.isOutput { stream.hadOutput = true }
             switch event {
             case .content(let text): Self.gather(text, as: .content, into: &stream, at: now)
             case .reasoning(let text): Self.gather(text, as: .reasoning, into: &stream, at: now)

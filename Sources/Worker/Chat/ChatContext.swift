@@ -22,14 +22,17 @@ struct ChatContext: Sendable {
         let session: ChatSession?
         let thread: [StoredMessage]
         let model: ResolvedModel
-        do throws(PersistenceError) {
-            session = try await services.sessions.find(payload.sessionID, user: job.userID)
-            thread = try await services.messages.thread(endingAt: payload.userMessageID, user: job.userID)
+        do {
+            // Side by side: a person waits for both.
+            async let foundSession = services.sessions.find(payload.sessionID, user: job.userID)
+            async let foundThread = services.messages.thread(endingAt: payload.userMessageID, user: job.userID)
+            session = try await foundSession
+            thread = try await foundThread
             model = try await services.models.resolve(
                 payload.modelID ?? session?.modelID, for: job.userID,
                 defaultID: services.settings.current.defaultModelID)
         } catch {
-            throw JobFailure(reading: error)
+            throw JobFailure(reading: PersistenceError(error))
         }
         guard let session, !thread.isEmpty else {
             throw JobFailure(.fatal, .cancelled, "the session or the message is gone")

@@ -51,28 +51,20 @@ extension HTTPFieldName {
     package static let cacheControl: HTTPFieldName = "Cache-Control"
     /// Whether the connection goes on; only the server itself writes it.
     package static let connection: HTTPFieldName = "Connection"
-    /// How a browser should present a file.
-    package static let contentDisposition: HTTPFieldName = "Content-Disposition"
     /// The body's size; only the server itself writes it.
     package static let contentLength: HTTPFieldName = "Content-Length"
     /// The body's media type.
     package static let contentType: HTTPFieldName = "Content-Type"
     /// When the answer was made.
     package static let date: HTTPFieldName = "Date"
-    /// A representation's version.
-    package static let eTag: HTTPFieldName = "ETag"
     /// `100-continue` or refused.
     package static let expect: HTTPFieldName = "Expect"
     /// The server's name in the request; exactly one.
     package static let host: HTTPFieldName = "Host"
     /// The key under which a repeated POST gives the first one's result.
     package static let idempotencyKey: HTTPFieldName = "Idempotency-Key"
-    /// The version a client already has.
-    package static let ifNoneMatch: HTTPFieldName = "If-None-Match"
     /// The cursor of a re-attaching event stream.
     package static let lastEventID: HTTPFieldName = "Last-Event-ID"
-    /// Where something is.
-    package static let location: HTTPFieldName = "Location"
     /// The page a browser's request comes from.
     package static let origin: HTTPFieldName = "Origin"
     /// When to try again, seconds.
@@ -85,8 +77,6 @@ extension HTTPFieldName {
     package static let wwwAuthenticate: HTTPFieldName = "WWW-Authenticate"
     /// Tells a proxy in front not to collect an event stream.
     package static let xAccelBuffering: HTTPFieldName = "X-Accel-Buffering"
-    /// The client's address as a proxy saw it.
-    package static let xForwardedFor: HTTPFieldName = "X-Forwarded-For"
     /// The id a request has in logs and answers.
     package static let xRequestID: HTTPFieldName = "X-Request-Id"
 }

@@ -84,11 +84,6 @@ extension RequestFields {
         change(name) { fields in fields.optionalID(name) }
     }
 
-    /// An RFC 3339 time with its offset that may be absent.
-    package mutating func optionalTime(_ name: String) -> Timestamp? {
-        optional(name, "must be a time such as 2026-01-31T12:00:00Z") { $0.stringValue.flatMap { Timestamp($0) } }
-    }
-
     private mutating func change<Value>(
         _ name: String, _ read: (inout RequestFields) -> Value?
     ) -> FieldChange<Value> {

@@ -30,7 +30,8 @@ package struct WorkerMetrics: Sendable {
         ends = registry.counter(
             "switchyard_jobs_ended_total", help: "Ends of runs by lane and kind of end.", labels: ["lane", "end"])
         runSeconds = registry.histogram(
-            "switchyard_jobs_run_seconds", help: "Time from the start of a run to its end.", labels: ["lane"])
+            "switchyard_jobs_run_seconds", help: "Time from the start of a run to its end.", labels: ["lane"],
+            buckets: Histogram.jobBounds)
     }
 
     func ran(_ job: ClaimedJob, end: RunEnd?, took duration: Duration) {

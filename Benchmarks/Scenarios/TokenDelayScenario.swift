@@ -56,9 +56,12 @@ struct TokenDelayScenario: Scenario {
         let loops = try TestCluster.loops.get()
         return try await withThrowingTaskGroup(of: [Double].self) { group in
             for (number, session) in sessions.enumerated() {
-                group.addTask(executorPreference: loops.loops[number % loops.loops.count]) {
-                    _ = try await arrivals.arrival(number)
-                    return try await delays(of: try await api.post(message, to: session), patience: tokens)
+                let home = LoopDomain(loops.loops[number % loops.loops.count])
+                group.addTask {
+                    try await home.run {
+                        _ = try await arrivals.arrival(number)
+                        return try await delays(of: try await api.post(message, to: session), patience: tokens)
+                    }
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }

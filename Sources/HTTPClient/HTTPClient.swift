@@ -50,7 +50,7 @@ package final class HTTPClient: Sendable {
             driver?.resume(number)
         }
         let transfer = TransferHandle(number: number, driver: driver, mailbox: mailbox)
-        let result = await withTaskCancellationHandler {
+        let result = await withCancellationHandler {
             driver.start(request, number: number, mailbox: mailbox)
             return await transfer.headResult()
         } onCancel: {

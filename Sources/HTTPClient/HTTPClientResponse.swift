@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import HTTP
+import Runtime
 
 /// A response whose head is there and whose body may still be coming.
 package struct HTTPClientResponse: Sendable {
@@ -38,10 +39,11 @@ package struct HTTPResponseBody: AsyncSequence, Sendable {
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws(HTTPClientError) -> [UInt8]? {
             let transfer = transfer
-            let result = await withTaskCancellationHandler(
-                operation: { await transfer.nextResult(isolation: actor) },
-                onCancel: { transfer.abort() },
-                isolation: actor)
+            let result = await withCancellationHandler(isolation: actor) {
+                await transfer.nextResult(isolation: actor)
+            } onCancel: {
+                transfer.abort()
+            }
             return try result.get()
         }
     }

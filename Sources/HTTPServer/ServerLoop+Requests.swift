@@ -29,11 +29,12 @@ extension ServerLoop {
         request.match = policy.match
         taskCount += 1
         let handler = shared.handler
-        exchange.task = Task(executorPreference: loop) { [request] in
-            await LogContext.$current.withValue(LogContext(requestID: request.id)) {
+        // Isolated to this loop, as is every function that it calls, unless that says otherwise.
+        exchange.task = Task { [request] in
+            await LogContext(requestID: request.id).run {
                 await self.run(handler, request, id, serial)
             }
-            self.onLoop { $0.endTask() }
+            self.endTask()
         }
     }
 

@@ -63,8 +63,8 @@ struct EventLoopTests {
     @Test func `tasks, actors and posted bodies run on the loop's thread`() async throws {
         try await withLoop { loop in
             #expect(!loop.isCurrent)
-            let inTask = await Task(executorPreference: loop) { loop.isCurrent }.value
-            #expect(inTask)
+            let inDomain = await LoopDomain(loop).run { loop.isCurrent }
+            #expect(inDomain)
             let inBody = await withCheckedContinuation { continuation in
                 loop.execute { continuation.resume(returning: loop.isCurrent) }
             }

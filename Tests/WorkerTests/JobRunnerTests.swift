@@ -2,6 +2,7 @@
 import Chat
 import Jobs
 import Observability
+import Runtime
 import TestSupport
 import Testing
 
@@ -42,6 +43,7 @@ struct JobRunnerTests {
             }
             let runner = JobRunner(
                 handlers: [.noop: handler], settler: settler, publisher: publisher, registry: registry,
+                loop: try TestCluster.loops.get().next(),
                 policy: RetryPolicy(), wake: { lanes in woken.withLock { $0.formUnion(lanes) } },
                 now: { WorkerFixture.now }, logger: .discard, metrics: WorkerMetrics(MetricsRegistry()))
             let signal = registry.add(job.lease)

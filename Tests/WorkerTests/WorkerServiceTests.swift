@@ -68,7 +68,7 @@ struct WorkerServiceTests {
                 return nil
             }
             let runner = JobRunner(
-                handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry,
+                handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry, loop: loop,
                 policy: RetryPolicy(), wake: { _ in }, now: { WorkerFixture.now }, logger: .discard, metrics: metrics)
             let service = WorkerService(
                 id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,

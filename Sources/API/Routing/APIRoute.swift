@@ -32,7 +32,7 @@ struct APIRoute: Sendable {
 
     /// What the handler throws is logged within the context, so that the line says whose request it was.
     private func run(_ request: APIRequest, in context: LogContext) async throws(APIError) -> APIResponse {
-        await LogContext.$current.withValue(context) {
+        await context.run {
             do throws(APIError) {
                 return try await handler(request)
             } catch {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Runtime
 import Synchronization
 
 /// A request's body as it arrives: an asynchronous sequence of byte arrays for one consumer.
@@ -71,7 +72,7 @@ package final class RequestBody: Sendable, AsyncSequence {
             case .wait: break
             }
             if Task.isCancelled { throw HTTPServerError(.cancelled) }
-            await withTaskCancellationHandler {
+            await withCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let isReady = state.withLock { state in
                         if state.isReady || Task.isCancelled { return true }

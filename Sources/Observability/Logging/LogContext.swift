@@ -3,7 +3,7 @@
 /// Whose work the running task does. Bound once where a request is accepted or a job is claimed, it is put on
 /// every line logged below, also by modules that know nothing of requests or jobs.
 ///
-///     await LogContext.$current.withValue(LogContext.current.with { $0.jobID = id; $0.attempt = 2 }) {
+///     await LogContext.current.with { $0.jobID = id; $0.attempt = 2 }.run {
 ///         await run(job)
 ///     }
 ///
@@ -40,5 +40,16 @@ package struct LogContext: Sendable, Equatable {
         var copy = self
         change(&copy)
         return copy
+    }
+
+    /// Runs a body within this context. It stays on the caller's actor, which `withValue` of a task-local does not see
+    /// to in a nonisolated function.
+    package func run<Value>(
+        isolation: isolated (any Actor)? = #isolation, _ body: () async -> Value
+    ) async -> Value {
+        await Self.$current.withValue(self) {
+            _ = isolation
+            return await body()
+        }
     }
 }

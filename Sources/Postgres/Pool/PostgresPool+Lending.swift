@@ -30,7 +30,7 @@ extension PostgresPool {
             state.lastNumber += 1
             return state.lastNumber
         }
-        return await withTaskCancellationHandler {
+        return await withCancellationHandler {
             await withCheckedContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(returning: .failure(PostgresError(.cancelled))) }
                 step { machine, borrowers in

@@ -70,7 +70,7 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
     }
 
     private func waitForElement() async {
-        await withTaskCancellationHandler {
+        await withCancellationHandler {
             await withCheckedContinuation { continuation in
                 let resumeNow = state.withLock { state in
                     precondition(state.consumer == nil, "a bounded channel has one consumer")

@@ -6,12 +6,12 @@ import Synchronization
 /// One thread, one epoll set, one Swift executor: sockets, C libraries and the actors that own them share it.
 ///
 /// A turn: run what was posted → end-of-turn work → wait → deliver readiness → run due timers. Whatever
-/// runs here must not block. As `TaskExecutor` it runs request tasks, as `SerialExecutor` it isolates the
-/// actors that own a descriptor, so a callback of a C library may use `assumeIsolated`.
+/// runs here must not block. As `SerialExecutor` it isolates the actors that own a descriptor, so a callback of a C
+/// library may use `assumeIsolated`; a ``LoopDomain`` brings other code here.
 ///
 /// `@unchecked Sendable`: everything but the inbox is touched by the loop's own thread only, which
 /// ``preconditionCurrent()`` checks at every entry.
-@safe package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+@safe package final class EventLoop: SerialExecutor, @unchecked Sendable {
     private enum Work {
         case job(UnownedJob)
         case body(@Sendable () -> Void)
@@ -208,9 +208,7 @@ import Synchronization
         for work in running {
             switch work {
             case .body(let body): body()
-            case .job(let job):
-                unsafe job.runSynchronously(
-                    isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .job(let job): unsafe job.runSynchronously(on: asUnownedSerialExecutor())
             }
         }
         running.removeAll(keepingCapacity: running.capacity <= 4096)

@@ -54,7 +54,7 @@ package final class ShutdownSignal: Sendable {
     package func wait() async {
         let latch = Latch()
         let number = onTrigger { latch.open() }
-        await withTaskCancellationHandler {
+        await withCancellationHandler {
             await latch.wait()
         } onCancel: {
             latch.open()

@@ -71,7 +71,7 @@ package final class Publisher: Service {
     /// See `Service`. Shut down, it sends what is left first, for as long as that takes; cancelled, it drops it.
     package func run(_ shutdown: ShutdownSignal) async throws {
         // On the loop of its connection: a flush changes no thread.
-        await withTaskExecutorPreference(loop) { await flushUntilStopped(shutdown) }
+        await LoopDomain(loop).run { await flushUntilStopped(shutdown) }
     }
 
     private func flushUntilStopped(_ shutdown: ShutdownSignal) async {
@@ -213,7 +213,7 @@ package final class Publisher: Service {
             return state.nextWaiter
         }
         while !Task.isCancelled && state.withLock({ condition($0.machine) }) {
-            await withTaskCancellationHandler {
+            await withCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let goOn = state.withLock { state in
                         if Task.isCancelled || !condition(state.machine) { return true }

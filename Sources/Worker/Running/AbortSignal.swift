@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Runtime
 import Synchronization
 
 /// Why a run is ended from outside.
@@ -17,6 +18,8 @@ package enum AbortReason: Sendable, Hashable {
 package final class AbortSignal: Sendable {
     private struct State {
         var reason: AbortReason?
+        /// The run came to an end by itself, before there was a reason.
+        var isOver = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
@@ -37,12 +40,24 @@ package final class AbortSignal: Sendable {
         waiter?.resume()
     }
 
-    /// Returns when aborted or when the task is cancelled. One waiter at a time.
-    func wait() async {
-        await withTaskCancellationHandler {
+    /// The run has ended by itself: whoever waits goes on.
+    func runEnded() {
+        let waiter = state.withLock { state in
+            if state.reason == nil { state.isOver = true }
+            return state.waiter.take()
+        }
+        waiter?.resume()
+    }
+
+    /// Waits until the run has ended by itself, is to end, or the task is cancelled. One waiter at a time.
+    ///
+    /// - Returns: whether the run ended by itself, which nothing that comes later changes.
+    @discardableResult
+    func wait() async -> Bool {
+        await withCancellationHandler {
             await withCheckedContinuation { continuation in
                 let goOn = state.withLock { state in
-                    if state.reason != nil || Task.isCancelled { return true }
+                    if state.reason != nil || state.isOver || Task.isCancelled { return true }
                     state.waiter = continuation
                     return false
                 }
@@ -51,5 +66,6 @@ package final class AbortSignal: Sendable {
         } onCancel: {
             state.withLock { $0.waiter.take() }?.resume()
         }
+        return state.withLock { $0.isOver }
     }
 }

@@ -48,7 +48,7 @@ package final class EndBatcher: RunSettler, Service {
 
     /// - Parameters:
     ///   - settler: writes the ends.
-    ///   - loop: for its timer.
+    ///   - loop: where it batches.
     package init(settler: any BatchSettler, loop: EventLoop) {
         self.settler = settler
         self.loop = loop
@@ -89,7 +89,7 @@ package final class EndBatcher: RunSettler, Service {
         state.withLock { $0.isOpen = true }
         shutdown.onTrigger { [weak self] in self?.close() }
         await withTaskCancellationHandler {
-            while await gather() { await send(take()) }
+            await LoopDomain(loop).run { while await gather() { await send(take()) } }
         } onCancel: {
             close()
         }

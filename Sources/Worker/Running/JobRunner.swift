@@ -2,7 +2,7 @@
 package import Chat
 package import Jobs
 package import Observability
-import Runtime
+package import Runtime
 
 /// Runs one claimed job from its claim to its settled end.
 package struct JobRunner: Sendable {
@@ -16,6 +16,7 @@ package struct JobRunner: Sendable {
     private let settler: any RunSettler
     private let publisher: Publisher
     private let registry: RunRegistry
+    private let home: LoopDomain
     private let policy: RetryPolicy
     private let wake: @Sendable (Set<Lane>) -> Void
     private let now: @Sendable () -> Timestamp
@@ -29,6 +30,7 @@ package struct JobRunner: Sendable {
     ///   - settler: writes the end of a run.
     ///   - publisher: carries each run's stream.
     ///   - registry: where a run is taken out when it has ended.
+    ///   - loop: where runs and their deadlines are: the loop of the connections that they use most.
     ///   - policy: what follows a failure.
     ///   - wake: tells every worker of new work in lanes.
     ///   - now: the database's clock as this process knows it.
@@ -36,13 +38,14 @@ package struct JobRunner: Sendable {
     ///   - metrics: runs by their end, and stale ends.
     package init(
         handlers: [JobKind: any JobHandler], settler: any RunSettler, publisher: Publisher, registry: RunRegistry,
-        policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,
+        loop: EventLoop, policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,
         now: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: WorkerMetrics
     ) {
         self.handlers = handlers
         self.settler = settler
         self.publisher = publisher
         self.registry = registry
+        home = LoopDomain(loop)
         self.policy = policy
         self.wake = wake
         self.now = now
@@ -52,12 +55,16 @@ package struct JobRunner: Sendable {
 
     /// Returns when the end is settled, or when the lease is lost. The job is in the registry already.
     func run(_ job: ClaimedJob, abort: AbortSignal) async {
+        await home.run { await run(job, abort: abort, on: home) }
+    }
+
+    private func run(_ job: ClaimedJob, abort: AbortSignal, on home: isolated LoopDomain) async {
         let context = LogContext.current.with {
             $0.jobID = job.lease.job.description
             $0.attempt = Int(job.attempt)
             $0.userID = job.userID.description
         }
-        await LogContext.$current.withValue(context) {
+        await context.run {
             let stream = publisher.open(job.lease)
             defer {
                 stream.close()
@@ -69,7 +76,7 @@ package struct JobRunner: Sendable {
             }
             let run = handler.begin(job, stream: stream)
             let began = ContinuousClock.now
-            let end = await perform(run, job, abort)
+            let end = await perform(run, job, abort, on: home)
             metrics.ran(job, end: end, took: began.duration(to: .now))
             guard let end else { return }
             await settle(job, run, end, stream)
@@ -77,24 +84,24 @@ package struct JobRunner: Sendable {
     }
 
     /// The end that the run came to, or nil when nothing may be written.
-    private func perform(_ run: any JobRun, _ job: ClaimedJob, _ abort: AbortSignal) async -> RunEnd? {
+    private func perform(
+        _ run: any JobRun, _ job: ClaimedJob, _ abort: AbortSignal, on home: isolated LoopDomain
+    ) async -> RunEnd? {
+        let timer = home.loop.schedule(at: .now + job.runLimit) { abort.abort(.deadline) }
         let outcome = await withTaskGroup(of: Outcome.self) { group in
-            group.addTask {
-                do throws(JobFailure) { return .finished(try await run.perform()) } catch { return .failed(error) }
+            group.addTask { [home] in
+                let outcome: Outcome = await home.run {
+                    do throws(JobFailure) { return .finished(try await run.perform()) } catch { return .failed(error) }
+                }
+                abort.runEnded()
+                return outcome
             }
-            group.addTask {
-                await abort.wait()
-                return .aborted
-            }
-            group.addTask {
-                do { try await ContinuousClock().sleep(for: job.runLimit) } catch { return .aborted }
-                abort.abort(.deadline)
-                return .aborted
-            }
-            let first = await group.next() ?? .aborted
-            group.cancelAll()
-            return first
+            let endedByItself = await abort.wait()
+            if !endedByItself { group.cancelAll() }
+            let outcome = await group.next()
+            return endedByItself ? outcome ?? .aborted : .aborted
         }
+        home.loop.cancel(timer)
         if Task.isCancelled { return nil }
         switch outcome {
         case .finished(let result): return .completed(result: result)

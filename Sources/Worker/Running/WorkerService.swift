@@ -55,7 +55,7 @@ package final class WorkerService: Service {
     ///   - runner: runs one claimed job to its end.
     ///   - registry: the runs of this process; its count is the count of used slots.
     ///   - configuration: slots, grace and polling.
-    ///   - loop: where runs and timers are.
+    ///   - loop: where claims and timers are.
     ///   - isListening: whether notifications of new work arrive at present.
     ///   - onDrain: called once when it stops claiming.
     ///   - logger: told of failed claims and of the drain.
@@ -82,12 +82,14 @@ package final class WorkerService: Service {
 
     /// See `Service`. Shut down, it claims no more and returns when its runs have ended or were handed back.
     package func run(_ shutdown: ShutdownSignal) async throws {
-        await withTaskExecutorPreference(loop) { await claimUntilStopped(shutdown) }
+        let home = LoopDomain(loop)
+        await home.run { await claimUntilStopped(shutdown, on: home) }
     }
 
-    private func claimUntilStopped(_ shutdown: ShutdownSignal) async {
+    private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         await withDiscardingTaskGroup { group in
+            home.loop.preconditionCurrent()
             while !shutdown.isTriggered && !Task.isCancelled {
                 let limit = freeSlots()
                 let claimed = limit.total > 0 ? await claim(limit) : nil
@@ -130,7 +132,7 @@ package final class WorkerService: Service {
         let isBackground = job.lane != .chat
         if isBackground { background.wrappingAdd(1, ordering: .relaxed) }
         metrics.runningJobs.increment()
-        group.addTask(executorPreference: loop) { [self] in
+        group.addTask { [self] in
             await runner.run(job, abort: abort)
             if isBackground { background.wrappingSubtract(1, ordering: .relaxed) }
             metrics.runningJobs.decrement()

@@ -43,17 +43,18 @@ struct JobRunnerTests {
             }
             let runner = JobRunner(
                 handlers: [.noop: handler], settler: settler, publisher: publisher, registry: registry,
-                loop: try TestCluster.loops.get().next(),
+
                 policy: RetryPolicy(), wake: { lanes in woken.withLock { $0.formUnion(lanes) } },
                 now: { WorkerFixture.now }, logger: .discard, metrics: WorkerMetrics(MetricsRegistry()))
             let signal = registry.add(job.lease)
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await runner.run(job, abort: signal) }
-                if let abort {
-                    await begun.wait()
-                    signal.abort(abort)
-                }
+            let home = LoopDomain(try TestCluster.loops.get().next())
+            let tasks = LoopTasks()
+            await home.start(runner, job, signal, in: tasks)
+            if let abort {
+                await begun.wait()
+                signal.abort(abort)
             }
+            await tasks.waitForAll()
             #expect(registry.count == 0)
         }
         let state = settler.state.value
@@ -70,8 +71,7 @@ struct JobRunnerTests {
 
     /// Waits until its task is cancelled, as a handler that hangs on the network.
     private static func hang() async {
-        let never = AbortSignal()
-        await never.wait()
+        await ShutdownSignal().wait()
     }
 
     @Test func `a run ends with what is not stored yet and its conclusion`() async throws {
@@ -196,5 +196,12 @@ struct JobRunnerTests {
             while true { try await Self.write("x", to: stream) }
         }
         #expect(ran.calls.isEmpty && ran.abandoned.isEmpty)
+    }
+}
+
+extension LoopDomain {
+    /// As the worker does it, from the loop.
+    fileprivate func start(_ runner: JobRunner, _ job: ClaimedJob, _ abort: AbortSignal, in tasks: LoopTasks) {
+        runner.start(job, abort: abort, in: tasks, on: self) {}
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
+import Runtime
+import TestSupport
 import Testing
 
 @testable import Worker
@@ -74,10 +76,27 @@ struct RunRegistryTests {
         #expect(registry.count == 0)
     }
 
-    @Test func `an abort before the wait is not missed`() async {
+    @Test func `an abort that came before the task cancels it`() async {
         let signal = AbortSignal()
         signal.abort(.deadline)
-        await signal.wait()
-        #expect(signal.reason == .deadline)
+        let task = Task { await ShutdownSignal().wait() }
+        signal.bind(task)
+        await task.value
+        #expect(signal.runEnded() == .deadline)
+    }
+
+    @Test func `an abort that comes after the work leaves the task alone`() async {
+        let signal = AbortSignal()
+        let end = Gate()
+        let task = Task {
+            await end.wait()
+            #expect(!Task.isCancelled)
+        }
+        signal.bind(task)
+        #expect(signal.runEnded() == nil)
+        signal.abort(.cancelled)
+        end.open()
+        await task.value
+        #expect(signal.reason == .cancelled)
     }
 }

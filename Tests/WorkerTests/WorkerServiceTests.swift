@@ -68,7 +68,7 @@ struct WorkerServiceTests {
                 return nil
             }
             let runner = JobRunner(
-                handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry, loop: loop,
+                handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry,
                 policy: RetryPolicy(), wake: { _ in }, now: { WorkerFixture.now }, logger: .discard, metrics: metrics)
             let service = WorkerService(
                 id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,
@@ -92,12 +92,9 @@ struct WorkerServiceTests {
 
     /// Until the gate opens or the task is cancelled.
     private static func wait(for gate: Gate) async {
-        let signal = AbortSignal()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await signal.wait() }
-            gate.whenOpened { signal.abort(.shutdown) }
-            await group.waitForAll()
-        }
+        let signal = ShutdownSignal()
+        gate.whenOpened { signal.trigger() }
+        await signal.wait()
     }
 
     @Test func `lower lanes leave the reserved slots to chat and no slot is used twice`() async throws {

@@ -35,7 +35,7 @@ struct WorkerAssembly {
         let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0])
         let runner = JobRunner(
             handlers: Self.handlers(foundations, now: now), settler: ends, publisher: publisher,
-            registry: registry, loop: loops.loops[0],
+            registry: registry,
             policy: RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay),
             wake: wake, now: now, logger: logger, metrics: workerMetrics)
         let wakeUps = WakeUps()

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Runtime
 import Synchronization
 
 /// Why a run is ended from outside.
@@ -18,9 +17,9 @@ package enum AbortReason: Sendable, Hashable {
 package final class AbortSignal: Sendable {
     private struct State {
         var reason: AbortReason?
-        /// The run came to an end by itself, before there was a reason.
+        /// The run's work is done: there is nothing left to cancel.
         var isOver = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var task: Task<Void, Never>?
     }
 
     private let state = Mutex(State())
@@ -31,41 +30,32 @@ package final class AbortSignal: Sendable {
     /// The reason in force, if any.
     package var reason: AbortReason? { state.withLock { $0.reason } }
 
-    /// Gives a reason; later ones change nothing.
+    /// Gives a reason and cancels the run's task; later reasons change nothing.
     package func abort(_ reason: AbortReason) {
-        let waiter = state.withLock { state in
+        state.withLock { state in
             if state.reason == nil || reason == .leaseLost { state.reason = reason }
-            return state.waiter.take()
+            // Under the lock: once its work is done, the task writes the end and must not be cancelled for that.
+            if !state.isOver { state.task?.cancel() }
         }
-        waiter?.resume()
     }
 
-    /// The run has ended by itself: whoever waits goes on.
-    func runEnded() {
-        let waiter = state.withLock { state in
-            if state.reason == nil { state.isOver = true }
-            return state.waiter.take()
+    /// Names the task to cancel, which is cancelled at once when the wish came before it.
+    func bind(_ task: Task<Void, Never>) {
+        state.withLock { state in
+            guard !state.isOver else { return }
+            state.task = task
+            if state.reason != nil { task.cancel() }
         }
-        waiter?.resume()
     }
 
-    /// Waits until the run has ended by itself, is to end, or the task is cancelled. One waiter at a time.
+    /// The run's work is done: its task is not cancelled from here on.
     ///
-    /// - Returns: whether the run ended by itself, which nothing that comes later changes.
-    @discardableResult
-    func wait() async -> Bool {
-        await withCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let goOn = state.withLock { state in
-                    if state.reason != nil || state.isOver || Task.isCancelled { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if goOn { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiter.take() }?.resume()
+    /// - Returns: why the run was to end before that, which decides what becomes of it.
+    func runEnded() -> AbortReason? {
+        state.withLock { state in
+            state.isOver = true
+            state.task = nil
+            return state.reason
         }
-        return state.withLock { $0.isOver }
     }
 }

@@ -2,21 +2,14 @@
 package import Chat
 package import Jobs
 package import Observability
-package import Runtime
+import Runtime
 
 /// Runs one claimed job from its claim to its settled end.
 package struct JobRunner: Sendable {
-    private enum Outcome: Sendable {
-        case finished([UInt8]?)
-        case failed(JobFailure)
-        case aborted
-    }
-
     private let handlers: [JobKind: any JobHandler]
     private let settler: any RunSettler
     private let publisher: Publisher
     private let registry: RunRegistry
-    private let home: LoopDomain
     private let policy: RetryPolicy
     private let wake: @Sendable (Set<Lane>) -> Void
     private let now: @Sendable () -> Timestamp
@@ -30,7 +23,6 @@ package struct JobRunner: Sendable {
     ///   - settler: writes the end of a run.
     ///   - publisher: carries each run's stream.
     ///   - registry: where a run is taken out when it has ended.
-    ///   - loop: where runs and their deadlines are: the loop of the connections that they use most.
     ///   - policy: what follows a failure.
     ///   - wake: tells every worker of new work in lanes.
     ///   - now: the database's clock as this process knows it.
@@ -38,14 +30,13 @@ package struct JobRunner: Sendable {
     ///   - metrics: runs by their end, and stale ends.
     package init(
         handlers: [JobKind: any JobHandler], settler: any RunSettler, publisher: Publisher, registry: RunRegistry,
-        loop: EventLoop, policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,
+        policy: RetryPolicy, wake: @escaping @Sendable (Set<Lane>) -> Void,
         now: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: WorkerMetrics
     ) {
         self.handlers = handlers
         self.settler = settler
         self.publisher = publisher
         self.registry = registry
-        home = LoopDomain(loop)
         self.policy = policy
         self.wake = wake
         self.now = now
@@ -53,12 +44,21 @@ package struct JobRunner: Sendable {
         self.metrics = metrics
     }
 
-    /// Returns when the end is settled, or when the lease is lost. The job is in the registry already.
-    func run(_ job: ClaimedJob, abort: AbortSignal) async {
-        await home.run { await run(job, abort: abort, on: home) }
+    /// Starts the run of a job that is in the registry. Its task ends when the end is settled, or the lease is lost.
+    func start(
+        _ job: ClaimedJob, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain,
+        whenOver: @escaping @Sendable () -> Void
+    ) {
+        let task = tasks.start(on: home) {
+            await run(job, abort: abort, in: tasks, on: home)
+            whenOver()
+        }
+        abort.bind(task)
     }
 
-    private func run(_ job: ClaimedJob, abort: AbortSignal, on home: isolated LoopDomain) async {
+    private func run(
+        _ job: ClaimedJob, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain
+    ) async {
         let context = LogContext.current.with {
             $0.jobID = job.lease.job.description
             $0.attempt = Int(job.attempt)
@@ -76,44 +76,33 @@ package struct JobRunner: Sendable {
             }
             let run = handler.begin(job, stream: stream)
             let began = ContinuousClock.now
-            let end = await perform(run, job, abort, on: home)
+            let deadline = home.loop.schedule(at: began + job.runLimit) { abort.abort(.deadline) }
+            let end = await perform(run, job, abort)
+            home.loop.cancel(deadline)
             metrics.ran(job, end: end, took: began.duration(to: .now))
             guard let end else { return }
-            await settle(job, run, end, stream)
+            guard Task.isCancelled else { return await settle(job, run, end, stream) }
+            // What was cancelled is the work. The end is written all the same, unless the whole process has to leave.
+            await tasks.start(on: home) { await settle(job, run, end, stream) }.value
         }
     }
 
     /// The end that the run came to, or nil when nothing may be written.
-    private func perform(
-        _ run: any JobRun, _ job: ClaimedJob, _ abort: AbortSignal, on home: isolated LoopDomain
-    ) async -> RunEnd? {
-        let timer = home.loop.schedule(at: .now + job.runLimit) { abort.abort(.deadline) }
-        let outcome = await withTaskGroup(of: Outcome.self) { group in
-            group.addTask { [home] in
-                let outcome: Outcome = await home.run {
-                    do throws(JobFailure) { return .finished(try await run.perform()) } catch { return .failed(error) }
-                }
-                abort.runEnded()
-                return outcome
-            }
-            let endedByItself = await abort.wait()
-            if !endedByItself { group.cancelAll() }
-            let outcome = await group.next()
-            return endedByItself ? outcome ?? .aborted : .aborted
+    private func perform(_ run: any JobRun, _ job: ClaimedJob, _ abort: AbortSignal) async -> RunEnd? {
+        let outcome: Result<[UInt8]?, JobFailure>
+        do throws(JobFailure) { outcome = .success(try await run.perform()) } catch { outcome = .failure(error) }
+        switch abort.runEnded() {
+        case .leaseLost: return nil
+        case .cancelled: return .cancelled
+        case .shutdown: return .handedOver(hadOutput: run.hadOutput || job.needsRestart)
+        case .deadline:
+            return .failed(JobFailure(.fatal, .deadlineExceeded, "the run took longer than \(job.runLimit)"))
+        case nil: break
         }
-        home.loop.cancel(timer)
         if Task.isCancelled { return nil }
         switch outcome {
-        case .finished(let result): return .completed(result: result)
-        case .failed(let failure): return end(after: failure, job, run)
-        case .aborted:
-            switch abort.reason {
-            case .leaseLost, nil: return nil
-            case .cancelled: return .cancelled
-            case .shutdown: return .handedOver(hadOutput: run.hadOutput || job.needsRestart)
-            case .deadline:
-                return .failed(JobFailure(.fatal, .deadlineExceeded, "the run took longer than \(job.runLimit)"))
-            }
+        case .success(let result): return .completed(result: result)
+        case .failure(let failure): return end(after: failure, job, run)
         }
     }
 

@@ -88,17 +88,16 @@ package final class WorkerService: Service {
 
     private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
-        await withDiscardingTaskGroup { group in
-            home.loop.preconditionCurrent()
-            while !shutdown.isTriggered && !Task.isCancelled {
-                let limit = freeSlots()
-                let claimed = limit.total > 0 ? await claim(limit) : nil
-                for job in claimed ?? [] { start(job, in: &group) }
-                if let claimed, claimed.count == limit.total { continue }
-                await waitForWork(hadError: limit.total > 0 && claimed == nil)
-            }
-            await drain()
+        let tasks = LoopTasks()
+        while !shutdown.isTriggered && !Task.isCancelled {
+            let limit = freeSlots()
+            let claimed = limit.total > 0 ? await claim(limit) : nil
+            for job in claimed ?? [] { start(job, in: tasks, on: home) }
+            if let claimed, claimed.count == limit.total { continue }
+            await waitForWork(hadError: limit.total > 0 && claimed == nil)
         }
+        drain()
+        await tasks.waitForAll()
     }
 
     private func freeSlots() -> ClaimLimit {
@@ -127,13 +126,12 @@ package final class WorkerService: Service {
         }
     }
 
-    private func start(_ claimed: Claimed, in group: inout DiscardingTaskGroup) {
+    private func start(_ claimed: Claimed, in tasks: LoopTasks, on home: isolated LoopDomain) {
         let (job, abort) = (claimed.job, claimed.abort)
         let isBackground = job.lane != .chat
         if isBackground { background.wrappingAdd(1, ordering: .relaxed) }
         metrics.runningJobs.increment()
-        group.addTask { [self] in
-            await runner.run(job, abort: abort)
+        runner.start(job, abort: abort, in: tasks, on: home) { [self] in
             if isBackground { background.wrappingSubtract(1, ordering: .relaxed) }
             metrics.runningJobs.decrement()
             wake()
@@ -151,7 +149,7 @@ package final class WorkerService: Service {
     }
 
     /// Lets runs end by themselves within the grace, then takes them back to the line.
-    private func drain() async {
+    private func drain() {
         logger.info("worker stops claiming", [.count: "\(registry.count)"])
         onDrain()
         let registry = registry

@@ -63,7 +63,7 @@ package struct HTTPResponseBody: AsyncSequence, Sendable {
     package func collect(upTo limitBytes: Int) async throws(HTTPClientError) -> [UInt8] {
         var all: [UInt8] = []
         var iterator = makeAsyncIterator()
-        while let chunk = try await iterator.next() {
+        while let chunk = try await iterator.next(isolation: #isolation) {
             guard all.count + chunk.count <= limitBytes else {
                 transfer.abort()
                 throw HTTPClientError(.tooLarge, mayHaveReachedServer: true)

@@ -26,8 +26,9 @@ struct RelayedEvent: Sendable {
     private static func name(of event: LoggedEvent) -> String {
         let data = event.data
         guard data.starts(with: typePrefix),
-            let end = data[typePrefix.count...].firstIndex(of: UInt8(ascii: "\"")), end <= typePrefix.count + 32
+            let end = data[typePrefix.count...].prefix(33).firstIndex(of: UInt8(ascii: "\""))
         else { return event.kind.name }
+        if data[typePrefix.count..<end].elementsEqual(event.kind.name.utf8) { return event.kind.name }
         return String(decoding: data[typePrefix.count..<end], as: UTF8.self)
     }
 }

@@ -34,7 +34,7 @@ extension StreamHub {
     /// A payload of the channel: events of many jobs, most of them watched elsewhere.
     func heard(_ payload: String) {
         let now = ContinuousClock.now
-        let malformed = StreamNotification.decode(payload) { arrival in
+        let malformed = StreamNotification.decode(payload, wants: { jobs[$0] != nil }) { arrival in
             guard let job = jobs[arrival.job] else { return }
             job.heardAt = now
             deliver(arrival, to: job)

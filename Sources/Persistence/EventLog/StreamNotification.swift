@@ -32,26 +32,34 @@ package enum StreamNotification {
         package let data: [UInt8]?
     }
 
-    /// Calls back for each event of a payload, in order. What cannot be parsed is skipped: the log has it, and
-    /// the gap makes the reader look there.
+    /// Calls back for each event of a payload whose job is wanted, in order. What cannot be parsed is skipped: the log
+    /// has it, and the gap makes the reader look there. Events of other jobs, which most are in a process that few
+    /// look at, are not copied.
     ///
     /// - Returns: the number of lines that could not be parsed.
-    package static func decode(_ payload: String, _ body: (Arrival) -> Void) -> Int {
+    package static func decode(
+        _ payload: String, wants isWanted: (JobID) -> Bool = { _ in true }, _ body: (Arrival) -> Void
+    ) -> Int {
+        let bytes = Array(payload.utf8)
         var job: JobID?
+        var isSkipped = false
         var lease: Int64 = 0
         var malformed = 0
-        for line in Array(payload.utf8).split(separator: UInt8(ascii: "\n")) {
-            if line.first == UInt8(ascii: "@") {
-                let words = line.dropFirst().split(separator: UInt8(ascii: " "), maxSplits: 1)
-                job = words.first.flatMap { JobID(String(decoding: $0, as: UTF8.self)) }
-                lease = words.count == 2 ? Int64(String(decoding: words[1], as: UTF8.self)) ?? -1 : -1
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            defer { start = end + 1 }
+            if start == end { continue }
+            if bytes[start] == UInt8(ascii: "@") {
+                (job, lease) = header(bytes[(start + 1)..<end])
                 if job == nil || lease < 0 { malformed += 1 }
+                isSkipped = job.map { !isWanted($0) } ?? false
                 continue
             }
-            let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
-            guard let job, lease >= 0, words.count >= 2,
-                let sequence = Int32(String(decoding: words[0], as: UTF8.self)), sequence > 0,
-                let kind = Int16(String(decoding: words[1], as: UTF8.self))
+            if isSkipped { continue }
+            var fields = DigitFields(bytes: bytes, position: start, end: end)
+            guard let job, lease >= 0, let sequence = fields.next().flatMap({ Int32(exactly: $0) }), sequence > 0,
+                let kind = fields.next().flatMap({ Int16(exactly: $0) })
             else {
                 malformed += 1
                 continue
@@ -59,9 +67,38 @@ package enum StreamNotification {
             body(
                 Arrival(
                     job: job, cursor: StreamCursor(lease: lease, sequence: sequence),
-                    kind: StreamEventKind(rawValue: kind), data: words.count == 3 ? Array(words[2]) : nil))
+                    kind: StreamEventKind(rawValue: kind),
+                    data: fields.position <= end ? Array(bytes[fields.position..<end]) : nil))
         }
         return malformed
+    }
+
+    private static func header(_ line: ArraySlice<UInt8>) -> (JobID?, lease: Int64) {
+        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 1)
+        let job = words.first.flatMap { JobID(String(decoding: $0, as: UTF8.self)) }
+        return (job, words.count == 2 ? Int64(String(decoding: words[1], as: UTF8.self)) ?? -1 : -1)
+    }
+
+    /// Decimal numbers, each ended by a space or the line's end.
+    private struct DigitFields {
+        let bytes: [UInt8]
+        /// Of the next field; beyond the end when there is none.
+        var position: Int
+        let end: Int
+
+        /// The next number; nil for anything else.
+        mutating func next() -> Int64? {
+            let first = position
+            var value: Int64 = 0
+            while position < end, case let byte = bytes[position], byte != UInt8(ascii: " ") {
+                // Eighteen digits fit; a longer number is none of ours.
+                guard (0x30...0x39).contains(byte), position - first < 18 else { return nil }
+                value = value * 10 + Int64(byte - 0x30)
+                position += 1
+            }
+            defer { position += 1 }
+            return position > first ? value : nil
+        }
     }
 
     private struct Packer {

@@ -61,11 +61,22 @@ package struct PostgresJobQueue: JobQueue {
     static func enqueue(
         _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
     ) async throws -> Place? {
-        guard let place = try await transaction.query(EnqueueStatements.enqueue(job)).decodeFirst(Int16.self) else {
+        guard let place = try place(in: try await transaction.query(EnqueueStatements.enqueue(job))) else {
             return nil
         }
         if let append = openingEvents(job.openingEvents, of: job.id, at: now) { try await transaction.execute(append) }
-        return Place(rawValue: place)
+        return place
+    }
+
+    /// The same as statements for a pipeline of the caller, who has to roll back when the first answers with no place:
+    /// the id was enqueued before, and the opening events are written twice.
+    static func enqueueing(_ job: NewJob, at now: Timestamp) -> [SQL] {
+        [EnqueueStatements.enqueue(job)] + (openingEvents(job.openingEvents, of: job.id, at: now).map { [$0] } ?? [])
+    }
+
+    /// Where the enqueuing statement has put the job.
+    static func place(in rows: PostgresRows) throws -> Place? {
+        try rows.decodeFirst(Int16.self).flatMap(Place.init)
     }
 
     /// Events of lease 0, which are written with the job.

@@ -73,41 +73,47 @@ package struct TurnStore: Sendable {
                 return .repeated(earlier)
             }
         }
-        guard let place = try await PostgresJobQueue.enqueue(job(of: turn), in: transaction, at: clock.now) else {
+        // A person waits for the first word: what need not wait for an answer travels together.
+        let opening = try await transaction.pipeline(
+            PostgresJobQueue.enqueueing(job(of: turn), at: clock.now)
+                + [TurnStatements.lockSession(turn.sessionID, owner: turn.userID)])
+        guard let enqueued = opening.first, let session = opening.last,
+            let place = try PostgresJobQueue.place(in: enqueued)
+        else {
             // The id is known: a commit of ours whose answer was lost.
-            return isRepeated
-                ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted)
+            throw Refused(
+                submission: isRepeated
+                    ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted))
         }
-        guard
-            let (leaf, count, source) = try await transaction.query(
-                TurnStatements.lockSession(turn.sessionID, owner: turn.userID)
-            ).decodeFirst(MessageID?.self, Int32.self, String.self)
-        else { throw Refused(submission: .sessionNotFound) }
+        guard let (leaf, count, source) = try session.decodeFirst(MessageID?.self, Int32.self, String.self) else {
+            throw Refused(submission: .sessionNotFound)
+        }
         if place == .behind && turn.onBusy == .reject { throw Refused(submission: .busy) }
         let parent = try await self.parent(of: turn, leaf: leaf, in: transaction)
 
         var wake: Set<Lane> = place == .ready ? [.chat] : []
         var interrupted: [Lease] = []
         var events: [StampedEvent] = []
+        var statements = [
+            TurnStatements.insert(turn, parent: parent, parts: StoredJSON.text(turn.parts)),
+            TurnStatements.advance(turn.sessionID, owner: turn.userID, leaf: turn.messageID),
+        ]
         if place == .behind {
             if turn.onBusy == .interrupt {
                 let stopped = try await stop(turn.sessionID, owner: turn.userID, except: turn.jobID, in: transaction)
                 wake.formUnion(stopped.wake)
                 (interrupted, events) = (stopped.running, stopped.events)
             }
-            try await appendQueued(turn.jobID, in: transaction)
+            statements.append(appendQueued(turn.jobID))
         }
-        try await transaction.execute(
-            TurnStatements.insert(turn, parent: parent, parts: StoredJSON.text(turn.parts)))
-        try await transaction.execute(
-            TurnStatements.advance(turn.sessionID, owner: turn.userID, leaf: turn.messageID))
         if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
             let title = NewJob(
                 id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,
                 payload: TitlePayload(sessionID: turn.sessionID, userMessageID: turn.userMessageID).json)
-            _ = try await PostgresJobQueue.enqueue(title, in: transaction, at: clock.now)
+            statements += PostgresJobQueue.enqueueing(title, at: clock.now)
             wake.insert(.title)
         }
+        _ = try await transaction.pipeline(statements)
         return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
     }
 
@@ -140,13 +146,13 @@ package struct TurnStore: Sendable {
     }
 
     /// `queued` with cursor 0.2: written with the job, because no worker will say it.
-    private func appendQueued(_ job: JobID, in transaction: PostgresTransaction) async throws {
+    private func appendQueued(_ job: JobID) -> SQL {
         let event = StampedEvent(
             job: job,
             event: LoggedEvent(
                 .queued(StreamQueued(reason: "session_busy")), at: StreamCursor(lease: 0, sequence: 2)),
             written: clock.now)
-        try await transaction.execute(EventStatements.appendUnfenced([event], of: job))
+        return EventStatements.appendUnfenced([event], of: job)
     }
 }
 

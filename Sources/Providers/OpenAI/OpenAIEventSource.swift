@@ -52,7 +52,7 @@ struct OpenAIEventSource: ProviderEventSource {
     /// `nil` at the end, also at a broken one when all that counts has come.
     private mutating func nextChunk() async throws(ProviderError) -> [UInt8]? {
         do throws(HTTPClientError) {
-            return try await chunks.next()
+            return try await chunks.next(isolation: #isolation)
         } catch {
             if error.code == .connectionLost, decoder.isWhole { return nil }
             let isPastDeadline = decoder.hadOutput || limits.deadline.map { $0 <= .now } == true
@@ -65,7 +65,7 @@ struct OpenAIEventSource: ProviderEventSource {
         isAtEnd = true
         body.limit(idle: Self.drainPatience, deadline: .now + Self.drainPatience)
         do throws(HTTPClientError) {
-            while try await chunks.next() != nil {}
+            while try await chunks.next(isolation: #isolation) != nil {}
         } catch {
             // The answer is whole; only the connection is lost for others.
             return

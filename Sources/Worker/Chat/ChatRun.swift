@@ -77,8 +77,7 @@ final class ChatRun: JobRun {
 
     private func readStream(_ context: ChatContext) async throws(ProviderError) {
         let pieces = try await context.provider.stream(context.request)
-        var iterator = pieces.makeAsyncIterator()
-        while let batch = try await iterator.next() {
+        for try await batch in pieces {
             for event in batch {
                 do throws(JobFailure) { try await take(event) } catch {
                     // The lease is lost: the call ends with the iterator.

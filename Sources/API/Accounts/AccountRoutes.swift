@@ -35,6 +35,7 @@ struct Accounts: Sendable {
                 fields.string("password", AccountRules.password)
             )
         }
+        try await request.countAttempt(on: username)
         let hasher = services.passwordHasher
         let hash = try await APIError.mapping { try await services.blocking.run { try hasher.hash(password) } }
         let new = NewUser(id: services.ids.next(), username: username, email: email, passwordHash: hash)
@@ -54,6 +55,7 @@ struct Accounts: Sendable {
             let name = fields.has("username") || !fields.has("email") ? "username" : "email"
             return (fields.string(name, AccountRules.attempt), fields.string("password", AccountRules.attempt))
         }
+        try await request.countAttempt(on: login)
         let user = try await APIError.mapping { try await services.users.find(login: login) }
         guard let user, try await verify(password, of: user) else {
             if user == nil { _ = try await verify(password, of: nil) }
@@ -69,6 +71,7 @@ struct Accounts: Sendable {
 
     @Sendable func refresh(_ request: APIRequest) async throws(APIError) -> APIResponse {
         guard let token = try await refreshToken(request) else { throw Self.sessionOver }
+        try await request.countAttempt(on: token.text)
         let next = OpaqueToken.generate(.refresh)
         let outcome = try await APIError.mapping { try await services.refreshTokens.rotate(token, to: next) }
         switch outcome {
@@ -103,6 +106,7 @@ struct Accounts: Sendable {
             )
         }
         let user = try await currentUser(of: request)
+        try await request.countAttempt(on: user.id.description)
         guard try await verify(current, of: user) else {
             throw .validation("currentPassword", "is not the current password")
         }

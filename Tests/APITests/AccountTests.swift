@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Chat
+import Cryptography
 import JSON
 import Observability
 import Persistence
+import Postgres
 import TestSupport
 import Testing
 
@@ -143,6 +145,36 @@ struct AccountTests {
             #expect(try await api.send("POST", "/api/auth/logout", body).status == 200)
             #expect(try await api.send("POST", "/api/auth/logout", body).status == 200)
             #expect(try await api.send("POST", "/api/auth/refresh", body).status == 401)
+        }
+    }
+
+    @Test func `a log-in hashes a password anew whose hash cost something else, and ends no log-in`() async throws {
+        try await TestAPI.serve { api in
+            let registered = try await api.send("POST", "/api/auth/register", credentials("veteran"))
+            let id = try #require(UserID(registered.data["user"]?["id"]?.stringValue ?? ""))
+            let weak = try PasswordHasher(cost: PasswordHasher.Cost(operations: 2, memoryBytes: 8192))
+                .hash("correct horse")
+            let pool = api.services.database.pool
+            try await pool.execute("UPDATE users SET password_hash = \(weak) WHERE id = \(id)")
+            func storedHash() async throws -> String? {
+                try await pool.query("SELECT password_hash FROM users WHERE id = \(id)").decodeFirst(String.self)
+            }
+            #expect(try await api.send("POST", "/api/auth/login", credentials("veteran", "guess")).status == 401)
+            #expect(try await storedHash() == weak)
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<4 {
+                    group.addTask { try await api.send("POST", "/api/auth/login", credentials("veteran")).status }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses == [200, 200, 200, 200])
+            let hash = try #require(try await storedHash())
+            #expect(hash != weak && !api.services.passwordHasher.needsRehash(hash))
+            #expect(api.log.lines.contains { $0.contains("a password was hashed anew") })
+            #expect(try await api.send("POST", "/api/auth/login", credentials("veteran")).status == 200)
+            #expect(try await storedHash() == hash)
+            let refresh = #"{"refreshToken":"\#(registered.data["refreshToken"]?.stringValue ?? "")"}"#
+            #expect(try await api.send("POST", "/api/auth/refresh", refresh).status == 200)
         }
     }
 

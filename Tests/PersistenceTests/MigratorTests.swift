@@ -80,11 +80,11 @@ struct MigratorTests {
             try await connection.runScript("CREATE TABLE usage ()")
             let migrator = Migrator(connection: connection, logger: .discard)
             #expect(try await code { _ = try await migrator.up() } == .internal)
-            #expect(try await migrator.status().pending.map(\.number) == [2])
+            #expect(try await migrator.status().pending.map(\.number) == Array(2...Migration.all.count))
             #expect(try await objects(connection).contains("r users") == false)
             // The lock was given back and the connection still works.
             try await connection.runScript("DROP TABLE usage")
-            #expect(try await migrator.up().map(\.number) == [2])
+            #expect(try await migrator.up().map(\.number) == Array(2...Migration.all.count))
         }
     }
 

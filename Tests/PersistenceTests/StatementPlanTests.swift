@@ -51,6 +51,9 @@ struct StatementPlanTests {
             INSERT INTO idempotency_keys (user_id, route, key, body_hash, outcome, created_at)
             SELECT gen_random_uuid(), 'r', n::text, '', '', now() - n * interval '1 second'
             FROM generate_series(1, 20000) n;
+            INSERT INTO rate_limits (kind, key, window_start, ends_at, maximum, used, granted)
+            SELECT 1, gen_random_uuid(), now(), now() - n * interval '1 second', 9, 1, 1
+            FROM generate_series(1, 20000) n;
             ANALYZE;
             """)
     }
@@ -119,6 +122,8 @@ struct StatementPlanTests {
             Case(
                 name: "old idempotency keys", sql: IdempotencyStatements.deleteOld(hours: 5, limit: 100),
                 indexes: ["idempotency_keys_created"]),
+            Case(
+                name: "old windows", sql: RateLimitStatements.deleteEnded(limit: 100), indexes: ["rate_limits_end"]),
         ]
         try await TestCluster.withDatabase(template: try await TestCluster.migratedTemplate()) { name in
             try await TestCluster.withConnection(to: name) { connection in

@@ -35,8 +35,8 @@ struct Accounts: Sendable {
                 fields.string("password", AccountRules.password)
             )
         }
-        let hasher = services.passwordHasher
-        let hash = try await APIError.mapping { try await services.blocking.run { try hasher.hash(password) } }
+        try await request.countAttempt(on: username)
+        let hash = try await hash(password)
         let new = NewUser(id: services.ids.next(), username: username, email: email, passwordHash: hash)
         let user: User
         do throws(PersistenceError) {
@@ -54,21 +54,28 @@ struct Accounts: Sendable {
             let name = fields.has("username") || !fields.has("email") ? "username" : "email"
             return (fields.string(name, AccountRules.attempt), fields.string("password", AccountRules.attempt))
         }
-        let user = try await APIError.mapping { try await services.users.find(login: login) }
-        guard let user, try await verify(password, of: user) else {
-            if user == nil { _ = try await verify(password, of: nil) }
-            throw APIError(.unauthenticated, "The user name or the password is wrong.")
+        try await request.countAttempt(on: login)
+        for _ in 0..<2 {
+            let user = try await APIError.mapping { try await services.users.find(login: login) }
+            guard let user, try await verify(password, of: user) else {
+                if user == nil { _ = try await verify(password, of: nil) }
+                break
+            }
+            do throws(APIError) {
+                let answer = try await openSession(.ok, of: user, verifiedHash: user.passwordHash)
+                await strengthenHash(of: user, password)
+                return answer
+            } catch {
+                // The hash changed while the old one was verified: another password, or the same one hashed anew.
+                guard error.code == .conflict else { throw error }
+            }
         }
-        do {
-            return try await openSession(.ok, of: user, verifiedHash: user.passwordHash)
-        } catch  where error.code == .conflict {
-            // The password was changed while the old one was verified.
-            throw APIError(.unauthenticated, "The user name or the password is wrong.")
-        }
+        throw APIError(.unauthenticated, "The user name or the password is wrong.")
     }
 
     @Sendable func refresh(_ request: APIRequest) async throws(APIError) -> APIResponse {
         guard let token = try await refreshToken(request) else { throw Self.sessionOver }
+        try await request.countAttempt(on: token.text)
         let next = OpaqueToken.generate(.refresh)
         let outcome = try await APIError.mapping { try await services.refreshTokens.rotate(token, to: next) }
         switch outcome {
@@ -103,12 +110,12 @@ struct Accounts: Sendable {
             )
         }
         let user = try await currentUser(of: request)
+        try await request.countAttempt(on: user.id.description)
         guard try await verify(current, of: user) else {
             throw .validation("currentPassword", "is not the current password")
         }
-        let hasher = services.passwordHasher
+        let hash = try await hash(new)
         try await APIError.mapping {
-            let hash = try await services.blocking.run { try hasher.hash(new) }
             try await services.users.changePassword(of: user.id, from: user.passwordHash, to: hash)
         }
         services.logger.info("a password was changed")
@@ -149,6 +156,26 @@ extension Accounts {
                 guard let hash else { return try hasher.verifyUnknownUser(password) }
                 return try hasher.verify(password, against: hash)
             }
+        }
+    }
+
+    private func hash(_ password: String) async throws(APIError) -> String {
+        let hasher = services.passwordHasher
+        return try await APIError.mapping { try await services.blocking.run { try hasher.hash(password) } }
+    }
+
+    /// Replaces a hash of another cost than today's, which only a log-in can do. Whoever logs in has what they came
+    /// for: what fails here is tried at the next log-in.
+    private func strengthenHash(of user: User, _ password: String) async {
+        guard services.passwordHasher.needsRehash(user.passwordHash) else { return }
+        do {
+            let hash = try await hash(password)
+            try await services.users.replaceHash(of: user.id, from: user.passwordHash, to: hash)
+            services.logger.info("a password was hashed anew", [.userID: .string(user.id.description)])
+        } catch {
+            services.logger.warning(
+                "a password could not be hashed anew",
+                [.userID: .string(user.id.description), .errorDetail: LogValue(APIError(error))])
         }
     }
 

@@ -9,10 +9,10 @@ extension APIServices {
     /// Liveness, readiness, metrics, and the health of the whole system. None needs an account.
     func addHealthRoutes(to routes: inout APIRoutes) {
         let health = Health(services: self)
-        routes.on(.get, "/healthz", access: .none) { _ throws(APIError) in Probes.alive }
-        routes.on(.get, "/readyz", access: .none, health.ready)
-        routes.on(.get, "/metrics", access: .none, health.metrics)
-        routes.on(.get, "/api/settings/health", access: .none, health.overview)
+        routes.on(.get, "/healthz", access: .none, limit: .exempt) { _ throws(APIError) in Probes.alive }
+        routes.on(.get, "/readyz", access: .none, limit: .exempt, health.ready)
+        routes.on(.get, "/metrics", access: .none, limit: .exempt, health.metrics)
+        routes.on(.get, "/api/settings/health", access: .none, limit: .exempt, health.overview)
     }
 }
 

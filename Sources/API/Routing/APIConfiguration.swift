@@ -37,11 +37,14 @@ package struct APIConfiguration: Sendable {
     package var allowsPrivateProviders: Bool
     /// For a body whose route says nothing else.
     package var maxBodyBytes: Int
+    /// Proxies of our own that every request passes, whose `X-Forwarded-For` counts (`TRUST_PROXY`).
+    package var trustedProxies: Int
 
     /// The defaults of the environment's table; only mode and version have none.
     package init(
         mode: Mode, version: String, crossOrigin: CrossOriginPolicy? = CrossOriginPolicy(origins: ""),
-        metricsToken: Secret? = nil, allowsPrivateProviders: Bool = false, maxBodyBytes: Int = 1 << 20
+        metricsToken: Secret? = nil, allowsPrivateProviders: Bool = false, maxBodyBytes: Int = 1 << 20,
+        trustedProxies: Int = 0
     ) {
         self.mode = mode
         self.version = version
@@ -49,5 +52,6 @@ package struct APIConfiguration: Sendable {
         self.metricsToken = metricsToken
         self.allowsPrivateProviders = allowsPrivateProviders
         self.maxBodyBytes = maxBodyBytes
+        self.trustedProxies = trustedProxies
     }
 }

@@ -10,11 +10,13 @@ package struct APIRequest: Sendable {
     /// As the server received it, with the route and the values of its `:name` parts.
     package let server: ServerRequest
     private let sender: Principal?
+    private let limits: RequestLimits?
 
-    /// Made by the route's registration.
-    init(_ server: ServerRequest, sender: Principal?) {
+    /// Made by the route's registration; without `limits`, nothing is counted.
+    init(_ server: ServerRequest, sender: Principal?, limits: RequestLimits? = nil) {
         self.server = server
         self.sender = sender
+        self.limits = limits
     }
 
     /// In every answer and log line.
@@ -34,6 +36,12 @@ package struct APIRequest: Sendable {
     /// The principal's id: the owner of everything the request sees and makes.
     package var userID: UserID {
         get throws(APIError) { try principal.userID }
+    }
+
+    /// Counts an attempt to become somebody by a name or a token, before anything is looked up or hashed for it.
+    /// - Throws: `rate_limited`; `unavailable`.
+    func countAttempt(on account: String) async throws(APIError) {
+        try await limits?.admitAttempt(on: account)
     }
 
     /// The id that a `:name` part of the path holds.

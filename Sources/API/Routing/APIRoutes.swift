@@ -14,6 +14,8 @@ package struct APIRoutes {
     private let logger: Logger
     private let metrics: APIMetrics
     private let maxBodyBytes: Int
+    private let limiter: RateLimiter
+    private let clients: ClientAddress
 
     init(_ services: APIServices) {
         router = Router(refusalResponder: APIResponse.refusal)
@@ -24,6 +26,8 @@ package struct APIRoutes {
         logger = services.logger
         metrics = APIMetrics(services.metrics)
         maxBodyBytes = services.configuration.maxBodyBytes
+        limiter = services.limiter
+        clients = ClientAddress(proxies: services.configuration.trustedProxies)
     }
 
     /// Adds a route.
@@ -32,16 +36,18 @@ package struct APIRoutes {
     ///   - method: GET also answers HEAD.
     ///   - pattern: such as `/api/sessions/:id`.
     ///   - access: who may call; checked before the body is read.
+    ///   - limit: whether its requests are counted.
     ///   - maxBodyBytes: over it 413; `nil` for the configuration's.
     ///   - cancelsOnDisconnect: whether the handler is cancelled when the client goes; false for what must not stop
     ///     half-way.
     ///   - handler: what answers.
     package mutating func on(
-        _ method: HTTPMethod, _ pattern: String, access: AccessLevel = .user, maxBodyBytes: Int? = nil,
-        cancelsOnDisconnect: Bool = true, _ handler: @escaping Handler
+        _ method: HTTPMethod, _ pattern: String, access: AccessLevel = .user, limit: RouteLimit = .counted,
+        maxBodyBytes: Int? = nil, cancelsOnDisconnect: Bool = true, _ handler: @escaping Handler
     ) {
         let route = APIRoute(
-            method: method, access: access, handler: handler, authenticator: authenticator, logger: logger,
+            method: method, access: access, handler: handler, authenticator: authenticator,
+            limiter: limit == .exempt ? nil : limiter, clients: clients, logger: logger,
             metrics: metrics.route(method, pattern))
         let policy = RequestPolicy(
             maxBodyBytes: maxBodyBytes ?? self.maxBodyBytes, cancelsOnDisconnect: cancelsOnDisconnect)

@@ -24,6 +24,8 @@ package struct APIServices: Sendable {
     package let messages: MessageStore
     /// The system's settings in force.
     package let settings: SettingsStore
+    /// The limits of requests; a service that somebody must run.
+    package let limiter: RateLimiter
     /// Jobs; enqueued and cancelled within the transactions of what they belong to.
     package let queue: PostgresJobQueue
     /// Turns of conversations.
@@ -51,12 +53,14 @@ package struct APIServices: Sendable {
     /// For all routes.
     package let metrics: MetricsRegistry
 
-    /// Stores without state of their own are made here of the database.
+    /// Stores without state of their own are made here of the database. Rate limits' windows turn by `clock`, unless
+    /// `limitTime` is given.
     package init(
         configuration: APIConfiguration, database: Database, models: ModelStore, settings: SettingsStore,
         queue: PostgresJobQueue, notifier: WakeNotifier, hub: StreamHub, clock: DatabaseClock, ids: UUIDv7Generator,
         signingKey: SigningKey, passwordHasher: PasswordHasher = PasswordHasher(), blocking: BlockingPool,
-        isListenerHealthy: @escaping @Sendable () -> Bool, logger: Logger, metrics: MetricsRegistry
+        isListenerHealthy: @escaping @Sendable () -> Bool, limitTime: (@Sendable () -> Timestamp)? = nil,
+        logger: Logger, metrics: MetricsRegistry
     ) {
         self.configuration = configuration
         self.database = database
@@ -66,6 +70,9 @@ package struct APIServices: Sendable {
         sessions = SessionStore(database: database)
         messages = MessageStore(database: database)
         self.settings = settings
+        limiter = RateLimiter(
+            store: RateLimitStore(database: database), settings: settings, now: limitTime ?? { clock.now },
+            metrics: metrics)
         self.queue = queue
         turns = TurnStore(database: database, queue: queue, clock: clock)
         usage = UsageStore(database: database)

@@ -11,7 +11,7 @@ extension APIServices {
         let settings = Settings(services: self)
         routes.on(.get, "/api/settings/system", access: .admin, settings.show)
         routes.on(.put, "/api/settings/system", access: .admin, settings.update)
-        routes.on(.get, "/api/settings/app-info", access: .none, settings.appInfo)
+        routes.on(.get, "/api/settings/app-info", access: .none, limit: .exempt, settings.appInfo)
     }
 }
 

@@ -6,8 +6,9 @@ package import Runtime
 
 /// Recurring upkeep, in every worker process: each step finds nothing to do when another process was first.
 ///
-/// Every ten seconds: serial keys without a head, leases past every deadline. Every ten minutes: partitions of the
-/// token log made ahead and dropped after the retention, old idempotency keys, expired refresh tokens.
+/// Every ten seconds: serial keys without a head, leases past every deadline, windows of rate limits that are over.
+/// Every ten minutes: partitions of the token log made ahead and dropped after the retention, old idempotency keys,
+/// expired refresh tokens.
 package final class MaintenanceService: Service {
     private static let shortInterval: Duration = .seconds(10)
     private static let shortRoundsPerLong = 60
@@ -53,6 +54,7 @@ package final class MaintenanceService: Service {
         var round = 0
         while !shutdown.isTriggered && !Task.isCancelled {
             await attempt("queue") { try await mendQueue() }
+            await attempt("rate limits") { _ = try await RateLimitStore(database: database).deleteEnded() }
             if round % Self.shortRoundsPerLong == 0 {
                 await attempt("partitions") { try await keepPartitions() }
                 await attempt("expiry") { try await deleteExpired() }

@@ -27,5 +27,8 @@ package struct Migration: Sendable {
         Migration(
             1, "queue", up: PackageResources.m0001_queue_up_sql, down: PackageResources.m0001_queue_down_sql),
         Migration(2, "chat", up: PackageResources.m0002_chat_up_sql, down: PackageResources.m0002_chat_down_sql),
+        Migration(
+            3, "rate_limits", up: PackageResources.m0003_rate_limits_up_sql,
+            down: PackageResources.m0003_rate_limits_down_sql),
     ]
 }

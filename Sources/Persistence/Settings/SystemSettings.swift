@@ -63,7 +63,7 @@ package struct SystemSettings: Sendable, Equatable {
     package var rateLimitIPMax: Int { integer(.rateLimitIPMax) }
     /// How long a window is.
     package var rateLimitWindow: Duration { milliseconds(.rateLimitWindowMilliseconds) }
-    /// Log-ins and registrations of an address or account within a window.
+    /// Log-ins and the like of an address and account within a window.
     package var authRateLimitMax: Int { integer(.authRateLimitMax) }
 
     private func bool(_ key: SystemSettingKey) -> Bool { values[key]?.boolValue ?? false }

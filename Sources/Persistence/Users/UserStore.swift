@@ -43,6 +43,15 @@ package struct UserStore: Sendable {
         }
     }
 
+    /// Stores another hash of the same password; log-ins stay. `verifiedHash` is what the password was verified against.
+    /// - Throws: `stale` when the hash was changed since, or the user is gone.
+    package func replaceHash(
+        of id: UserID, from verifiedHash: String, to newHash: String
+    ) async throws(PersistenceError) {
+        let changed = try await database.execute(UserStatements.changePassword(id, from: verifiedHash, to: newHash))
+        guard changed == 1 else { throw PersistenceError(.stale) }
+    }
+
     /// The user that a system without log-ins acts as: an ADMIN named `admin`, made when there is none, without a
     /// usable password. An account of that name that exists is taken as it is.
     ///

@@ -30,7 +30,8 @@ struct APIAssembly {
                 crossOrigin: configuration.corsEnabled
                     ? CrossOriginPolicy(origins: configuration.corsOrigin ?? "") : nil,
                 metricsToken: configuration.metricsToken,
-                allowsPrivateProviders: configuration.allowsPrivateProviders),
+                allowsPrivateProviders: configuration.allowsPrivateProviders,
+                trustedProxies: configuration.trustedProxies),
             database: foundations.database, models: foundations.models, settings: foundations.settings,
             queue: foundations.queue, notifier: foundations.notifier, hub: hub, clock: foundations.clock,
             ids: foundations.ids, signingKey: foundations.signingKey, blocking: foundations.blocking,
@@ -39,7 +40,7 @@ struct APIAssembly {
         server.host = configuration.host
         server.port = configuration.port
         services = [
-            hub,
+            hub, api.limiter,
             HTTPServer(
                 configuration: server, group: foundations.loops, handler: api.makeRouter(), logger: logger,
                 metrics: metrics, refusalResponder: api.refusalResponder),

@@ -17,6 +17,8 @@ struct Configuration: Sendable {
     let metricsToken: Secret?
     let corsEnabled: Bool
     let corsOrigin: String?
+    /// Proxies of our own in front of the API; 0 when `X-Forwarded-For` does not count.
+    let trustedProxies: Int
     let workerSlots: Int
     let shutdownGrace: Duration
     let publishInterval: Duration
@@ -55,6 +57,7 @@ struct Configuration: Sendable {
         metricsToken = reader.secret(.metricsToken)
         corsEnabled = reader.boolean(.enableCORS)
         corsOrigin = reader.optional(.corsOrigin)
+        trustedProxies = reader.proxies(.trustProxy)
         workerSlots = reader.integer(.slots)
         shutdownGrace = reader.duration(.shutdownGrace)
         publishInterval = reader.duration(.publishInterval)

@@ -50,5 +50,18 @@ struct EnvironmentReader {
         }
     }
 
+    /// `true` is one, which is also how a number is read as a boolean.
+    mutating func proxies(_ setting: Setting) -> Int {
+        let text = text(setting)
+        if let number = Int(text), (0...16).contains(number) { return number }
+        switch text.lowercased() {
+        case "true", "yes", "on": return 1
+        case "false", "no", "off": return 0
+        default:
+            problems.append("\(setting.name) must be true, false or a number of proxies up to 16")
+            return 0
+        }
+    }
+
     mutating func refuse(_ problem: String) { problems.append(problem) }
 }

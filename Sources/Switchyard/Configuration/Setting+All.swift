@@ -22,6 +22,8 @@ extension Setting {
     static let metricsToken = text("METRICS_TOKEN", "", "Bearer token that /metrics asks for, when set.", secret: true)
     static let enableCORS = boolean("ENABLE_CORS", true, "Answers cross-origin requests of browsers.")
     static let corsOrigin = text("CORS_ORIGIN", "", "The one allowed origin; empty is any, without credentials.")
+    static let trustProxy = boolean(
+        "TRUST_PROXY", false, "Whether a proxy's X-Forwarded-For counts; or how many proxies there are.")
     static let slots = integer("WORKER_SLOTS", 64, in: 1...10_000, "Jobs that a worker runs at once.")
     static let shutdownGrace = milliseconds(
         "SHUTDOWN_GRACE_MS", 30_000, "Time for replies to end by themselves after SIGTERM.")
@@ -53,7 +55,7 @@ extension Setting {
     static let rateLimitWindow = milliseconds(
         "RATE_LIMIT_WINDOW_MS", 60_000, in: 1000...86_400_000, "Length of a window.")
     static let authenticationRateLimit = integer(
-        "AUTH_RATE_LIMIT_MAX", 20, in: 1...1_000_000, "Log-ins and registrations of an address and account a window.")
+        "AUTH_RATE_LIMIT_MAX", 20, in: 1...1_000_000, "Log-ins and the like of an address and account a window.")
     static let openAIKey = text("OPENAI_API_KEY", "", "Makes OpenAI's models system models.", secret: true)
     static let openAIBaseURL = text("OPENAI_BASE_URL", "", "Another OpenAI-compatible server, with /v1.")
     static let openAIModels = text(
@@ -61,7 +63,7 @@ extension Setting {
 
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
-        metricsToken, enableCORS, corsOrigin, slots, shutdownGrace, publishInterval, heartbeatInterval,
+        metricsToken, enableCORS, corsOrigin, trustProxy, slots, shutdownGrace, publishInterval, heartbeatInterval,
         eventRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,

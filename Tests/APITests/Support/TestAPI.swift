@@ -27,6 +27,7 @@ struct TestAPI: Sendable {
     /// Serves for the length of the body.
     static func serve<Value: Sendable>(
         mode: APIConfiguration.Mode = .multiple, settings: [SystemSettingKey: JSONValue] = [:],
+        limitTime: (@Sendable () -> Timestamp)? = nil,
         configure: (inout APIConfiguration) -> Void = { _ in }, _ body: (TestAPI) async throws -> Value
     ) async throws -> Value {
         let database = try TestDatabase.required()
@@ -34,7 +35,7 @@ struct TestAPI: Sendable {
         configure(&configuration)
         let log = InMemoryLogSink()
         let services = try await services(
-            database, configuration, settings, Logger(level: .debug, sink: log), MetricsRegistry())
+            database, configuration, settings, limitTime, Logger(level: .debug, sink: log), MetricsRegistry())
         var limits = ServerConfiguration()
         limits.port = 0
         limits.drainStreamGrace = .zero
@@ -48,6 +49,7 @@ struct TestAPI: Sendable {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run(shutdown) }
             group.addTask { try await services.hub.run(shutdown) }
+            group.addTask { try await services.limiter.run(shutdown) }
             group.addTask { try await services.notifier.run(shutdown) }
             defer { shutdown.trigger() }
             return try await body(api)
@@ -56,7 +58,7 @@ struct TestAPI: Sendable {
 
     private static func services(
         _ test: TestDatabase, _ configuration: APIConfiguration, _ settings: [SystemSettingKey: JSONValue],
-        _ logger: Logger, _ metrics: MetricsRegistry
+        _ limitTime: (@Sendable () -> Timestamp)?, _ logger: Logger, _ metrics: MetricsRegistry
     ) async throws -> APIServices {
         let database = test.database
         let ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
@@ -83,13 +85,16 @@ struct TestAPI: Sendable {
             clock: clock, ids: ids,
             signingKey: try signingKey.get(),
             passwordHasher: PasswordHasher(cost: PasswordHasher.Cost(operations: 1, memoryBytes: 8192)),
-            blocking: hashing, isListenerHealthy: { true }, logger: logger, metrics: metrics)
+            blocking: hashing, isListenerHealthy: { true }, limitTime: limitTime, logger: logger, metrics: metrics)
     }
 
     private static func defaults(_ changes: [SystemSettingKey: JSONValue]) -> SystemSettings {
         var values: [SystemSettingKey: JSONValue] = [:]
         for key in SystemSettingKey.allCases {
             switch key.kind {
+            // Tests share the address, and hurry.
+            case .integer(let range) where key.rawValue.lowercased().contains("ratelimit"):
+                values[key] = .integer(range.upperBound)
             case .bool: values[key] = true
             case .text: values[key] = ""
             case .integer(let range): values[key] = .integer(range.lowerBound)

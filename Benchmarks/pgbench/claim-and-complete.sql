@@ -1,27 +1,31 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The statements of ClaimStatements.claim and SettleStatements.completeMany as they stand there: what the database
--- does with them when nothing else is in the way. A transaction is a batch.
+-- The statements of ClaimStatements.claim, without gates, and SettleStatements.completeMany as they stand there: what the
+-- database does with them when nothing else is in the way. A transaction is a batch.
 WITH chat AS MATERIALIZED (
-    SELECT ctid FROM ready WHERE lane = 0 AND gate = 0
-    ORDER BY lane, gate, tag, job LIMIT :batch::bigint FOR UPDATE SKIP LOCKED
+    SELECT ctid AS place FROM ready q WHERE lane = 0 AND gate = 0 ORDER BY lane, gate, tag, job LIMIT :batch::bigint FOR UPDATE SKIP LOCKED
 ), rest AS MATERIALIZED (
-    SELECT ctid FROM ready WHERE lane > 0
-    ORDER BY lane, gate, tag, job
+    SELECT place FROM (
+        SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 1 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) title
+        UNION ALL SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 2 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) summary
+        UNION ALL SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 3 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) embedding) r
     LIMIT greatest(0, least(:batch::bigint, :batch::bigint - (SELECT count(*) FROM chat)))
-    FOR UPDATE SKIP LOCKED
 ), taken AS (
-    DELETE FROM ready
-    WHERE ctid = ANY (ARRAY (SELECT ctid FROM chat UNION ALL SELECT ctid FROM rest))
+    DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
     RETURNING job, lease, attempt, crashes, had_output
 ), started AS MATERIALIZED (
-    SELECT t.job, greatest(t.lease + 1, f.number) AS lease, t.attempt + 1 AS attempt, t.crashes, t.had_output,
-           j.kind, j.lane, j.tag, j.user_id, j.serial_key, j.payload, j.max_attempts, j.deadline_ms
+    SELECT t.job, CASE WHEN j.kind <> ALL (ARRAY (SELECT kind FROM paused_kinds))
+                       THEN greatest(t.lease + 1, f.number) END AS lease,
+           t.lease AS old, t.attempt, t.crashes, t.had_output, j.kind, j.lane, j.gate, j.tag, j.user_id,
+           j.serial_key, j.payload, j.max_attempts, j.deadline_ms
     FROM taken t CROSS JOIN (SELECT lease_floor() AS number) f JOIN jobs j ON j.id = t.job
 ), leased AS (
     INSERT INTO running (job, lease, worker, attempt, crashes, had_output, started_at, deadline)
-    SELECT job, lease, '00000000-0000-7000-8000-000000000001'::uuid, attempt, crashes, had_output, clock_timestamp(),
+    SELECT job, lease, '00000000-0000-7000-8000-000000000001'::uuid, attempt + 1, crashes, had_output, clock_timestamp(),
            clock_timestamp() + deadline_ms * interval '1 millisecond'
-    FROM started
+    FROM started WHERE lease IS NOT NULL
+), aside AS (
+    INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
+    SELECT 'infinity', job, old, attempt, crashes, had_output, 'paused' FROM started WHERE lease IS NULL
 )
 SELECT coalesce(array_agg(job ORDER BY lane, tag, job)::text, '{}') AS jobs,
        coalesce(array_agg(lease ORDER BY lane, tag, job)::text, '{}') AS leases,

@@ -9,6 +9,8 @@ package struct ClaimedJob: Sendable {
     package let kind: JobKind
     /// Lanes below chat count against the slots that chat does not reserve.
     package let lane: Lane
+    /// Whose allowance it used; 0 is nobody's.
+    package let gate: Int16
     /// Whose data the handler may read: every look-up of the run is bound to it.
     package let userID: UserID
     /// Locked at the end of the run, which puts the next job of the key in line; nil stands alone.
@@ -28,12 +30,14 @@ package struct ClaimedJob: Sendable {
 
     /// See the properties.
     package init(
-        lease: Lease, kind: JobKind, lane: Lane, userID: UserID, serialKey: SerialKey?, payload: [UInt8],
+        lease: Lease, kind: JobKind, lane: Lane, gate: Int16 = 0, userID: UserID, serialKey: SerialKey?,
+        payload: [UInt8],
         attempt: Int16, maximumAttempts: Int16, crashes: Int16, needsRestart: Bool, runLimit: Duration
     ) {
         self.lease = lease
         self.kind = kind
         self.lane = lane
+        self.gate = gate
         self.userID = userID
         self.serialKey = serialKey
         self.payload = payload
@@ -42,19 +46,5 @@ package struct ClaimedJob: Sendable {
         self.crashes = crashes
         self.needsRestart = needsRestart
         self.runLimit = runLimit
-    }
-}
-
-/// How many jobs a claim may take: never more than the free slots.
-package struct ClaimLimit: Sendable, Hashable {
-    /// Of all lanes together.
-    package var total: Int
-    /// Of the lanes below chat: the rest of the slots is kept for chat.
-    package var background: Int
-
-    /// Negative numbers count as 0.
-    package init(total: Int, background: Int) {
-        self.total = max(0, total)
-        self.background = max(0, min(background, total))
     }
 }

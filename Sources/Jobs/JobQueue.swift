@@ -20,6 +20,13 @@ package protocol JobQueue: Sendable {
     /// Ends or marks a job of an owner, wherever it stands.
     func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation
 
+    /// Stops claims of a kind, on every worker. Its jobs leave the line, so that claims need not step over them, and
+    /// new ones are stored as ever. Runs under way go on.
+    func pause(_ kind: JobKind) async throws(JobQueueError)
+
+    /// Lets a kind go on: its jobs are in line again where they were. Returns the lanes to wake.
+    func resume(_ kind: JobKind) async throws(JobQueueError) -> Set<Lane>
+
     /// Lines up what is due. Returns the lanes to wake and the time until the next is due.
     func moveDue() async throws(JobQueueError) -> DueMove
 

@@ -6,7 +6,7 @@
 package enum JobState: Int16, Sendable, Hashable, CaseIterable {
     /// Has a time before which it does not run: scheduled, retrying or parked.
     case scheduled = 1
-    /// In line, or behind the head of its serial key.
+    /// In line, behind the head of its serial key, or of a kind that is paused.
     case ready = 2
     case running = 3
     case completed = 4

@@ -9,6 +9,8 @@ package struct NewJob: Sendable {
     package var kind: JobKind
     /// Decides which slots may take it.
     package var lane: Lane
+    /// The number of the limited provider that runs it; 0 has no limits. Claimed only as far as a claim allows.
+    package var gate: Int16 = 0
     /// Its owner, and the tenant that it is counted for.
     package var userID: UserID
     /// Jobs with the same key run one at a time in the order of their enqueues.

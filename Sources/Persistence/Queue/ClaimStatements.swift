@@ -7,39 +7,112 @@ import Postgres
 enum ClaimStatements {
     /// Takes the best jobs for the free slots, of all lanes at once.
     ///
-    /// The locked rows are deleted by `ctid` (a TID scan): joining the locked set against `ready` reads all of it.
-    /// The locking subqueries are materialized: under a nested loop a `LIMIT … SKIP LOCKED` can be executed again
-    /// and take more than it was asked for. Commits synchronously: a reply must not run twice after a crash.
+    /// The steps lock no more rows than are taken: what one claimer had locked in vain, another would not find. The
+    /// locked rows are deleted by `ctid` (a TID scan): joining the locked set against `ready` reads all of it. The
+    /// steps are materialized: under a nested loop a `LIMIT … SKIP LOCKED` can be executed again and take more than it
+    /// was asked for. A job of a paused kind is moved aside instead, which a null lease says; the caller claims again.
+    /// Commits synchronously: a reply must not run twice after a crash.
     ///
-    /// Index: ready_pkey (lane, gate, tag), jobs_pkey.
+    /// Index: ready_pkey (lane, gate, tag) for each lane and gate, jobs_pkey.
     static func claim(_ limit: ClaimLimit, worker: WorkerID) -> SQL {
         """
-        WITH chat AS MATERIALIZED (
-            SELECT ctid FROM ready WHERE lane = 0 AND gate = 0
-            ORDER BY lane, gate, tag, job LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
-        ), rest AS MATERIALIZED (
-            SELECT ctid FROM ready WHERE lane > 0
-            ORDER BY lane, gate, tag, job
-            LIMIT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
-            FOR UPDATE SKIP LOCKED
-        ), taken AS (
-            DELETE FROM ready
-            WHERE ctid = ANY (ARRAY (SELECT ctid FROM chat UNION ALL SELECT ctid FROM rest))
+        WITH \(fragment: limit.gates.isEmpty ? openSteps(limit) : gatedSteps(limit)), taken AS (
+            DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
             RETURNING job, lease, attempt, crashes, had_output
         ), started AS MATERIALIZED (
-            SELECT t.job, greatest(t.lease + 1, f.number) AS lease, t.attempt + 1 AS attempt, t.crashes, t.had_output,
-                   j.kind, j.lane, j.tag, j.user_id, j.serial_key, j.payload, j.max_attempts, j.deadline_ms
+            SELECT t.job, CASE WHEN j.kind <> ALL (ARRAY (SELECT kind FROM paused_kinds))
+                               THEN greatest(t.lease + 1, f.number) END AS lease,
+                   t.lease AS old, t.attempt, t.crashes, t.had_output, j.kind, j.lane, j.gate, j.tag, j.user_id,
+                   j.serial_key, j.payload, j.max_attempts, j.deadline_ms
             FROM taken t CROSS JOIN (SELECT lease_floor() AS number) f JOIN jobs j ON j.id = t.job
         ), leased AS (
             INSERT INTO running (job, lease, worker, attempt, crashes, had_output, started_at, deadline)
-            SELECT job, lease, \(worker), attempt, crashes, had_output, clock_timestamp(),
+            SELECT job, lease, \(worker), attempt + 1, crashes, had_output, clock_timestamp(),
                    clock_timestamp() + deadline_ms * interval '1 millisecond'
-            FROM started
+            FROM started WHERE lease IS NOT NULL
+        ), aside AS (
+            INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
+            SELECT 'infinity', job, old, attempt, crashes, had_output, 'paused' FROM started WHERE lease IS NULL
         )
-        SELECT job, lease, kind, lane, user_id, serial_key, payload, attempt::smallint, max_attempts, crashes,
-               had_output, deadline_ms
+        SELECT job, lease, kind, lane, gate, user_id, serial_key, payload, (attempt + 1)::smallint, max_attempts,
+               crashes, had_output, deadline_ms
         FROM started ORDER BY lane, tag, job
         """
+    }
+
+    /// Only what no gate stands before: nothing else is configured, or nothing else has room. A scan a lane, one after
+    /// the other as long as there is room.
+    private static func openSteps(_ limit: ClaimLimit) -> SQL {
+        """
+        chat AS MATERIALIZED (
+            \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+        ), rest AS MATERIALIZED (
+            SELECT place FROM (
+                SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
+            LIMIT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
+        )
+        """
+    }
+
+    private static func line(lane: SQL) -> SQL {
+        """
+        SELECT ctid AS place FROM ready q WHERE lane = \(fragment: lane) AND gate = 0 ORDER BY lane, gate, tag, job
+        """
+    }
+
+    /// Within a lane the gates follow each other by their first job; a gate that is not named is not looked at, however
+    /// many jobs wait behind it. Each lane is a step that knows how much room and allowance those before it left.
+    private static func gatedSteps(_ limit: ClaimLimit) -> SQL {
+        """
+        gates AS MATERIALIZED (
+            SELECT gate, most FROM unnest(\([GateAllowance.open] + limit.gates.map(\.gate)),
+                                          \([Int64(limit.total)] + limit.gates.map { Int64($0.atMost) }))
+                AS g (gate, most)
+        ), room AS MATERIALIZED (
+            SELECT \(Int64(limit.total)) AS places
+        ), chat AS MATERIALIZED (
+            \(fragment: step(lane: "0", room: "room", used: "0"))
+        ), room_1 AS MATERIALIZED (
+            SELECT least(\(Int64(limit.background)), places - (SELECT count(*) FROM chat)) AS places FROM room
+        ), title AS MATERIALIZED (
+            \(fragment: step(lane: "1", room: "room_1", used: used("chat")))
+        ), room_2 AS MATERIALIZED (
+            SELECT places - (SELECT count(*) FROM title) AS places FROM room_1
+        ), summary AS MATERIALIZED (
+            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE title")))
+        ), room_3 AS MATERIALIZED (
+            SELECT places - (SELECT count(*) FROM summary) AS places FROM room_2
+        ), embedding AS MATERIALIZED (
+            \(fragment: step(
+                lane: "3", room: "room_3", used: used("chat UNION ALL TABLE title UNION ALL TABLE summary")))
+        ), rest AS (
+            TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
+        )
+        """
+    }
+
+    /// The rows of one lane that are taken: of each gate at most what its allowance has left, in all at most the room.
+    /// The nested loop is lazy: it locks a row only when that is wanted.
+    private static func step(lane: SQL, room: SQL, used: SQL) -> SQL {
+        """
+        SELECT r.ctid AS place, g.gate
+            FROM (SELECT gate, most FROM gates o
+                  ORDER BY (SELECT tag FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = o.gate
+                            ORDER BY q.lane, q.gate, q.tag LIMIT 1)) g
+            CROSS JOIN LATERAL (
+                SELECT q.ctid FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = g.gate
+                ORDER BY q.lane, q.gate, q.tag, q.job
+                LIMIT CASE WHEN g.gate = 0 THEN g.most ELSE greatest(0, g.most - \(fragment: used)) END
+                FOR UPDATE SKIP LOCKED) r
+            LIMIT (SELECT places FROM \(fragment: room))
+        """
+    }
+
+    /// How many jobs of the gate at hand the lanes before took.
+    private static func used(_ earlier: SQL) -> SQL {
+        "(SELECT count(*) FROM (TABLE \(fragment: earlier)) e WHERE e.gate = g.gate)"
     }
 
     /// What the database believes a worker to hold, and which of it is to be cancelled. Index: running_worker.

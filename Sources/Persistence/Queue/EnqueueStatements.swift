@@ -15,9 +15,9 @@ enum EnqueueStatements {
     static func enqueue(_ job: NewJob) -> SQL {
         """
         WITH record AS (
-            INSERT INTO jobs (id, kind, lane, tag, user_id, serial_key, payload, priority, max_attempts,
+            INSERT INTO jobs (id, kind, lane, gate, tag, user_id, serial_key, payload, priority, max_attempts,
                               deadline_ms, created_at, run_at)
-            VALUES (\(job.id), \(job.kind.rawValue), \(job.lane.rawValue),
+            VALUES (\(job.id), \(job.kind.rawValue), \(job.lane.rawValue), \(job.gate),
                     (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - \(Int64(job.priority)) * 60000000,
                     \(job.userID), \(job.serialKey), \(String(decoding: job.payload, as: UTF8.self)),
                     \(job.priority), \(job.maximumAttempts), \(job.runLimit.wholeMilliseconds),
@@ -57,16 +57,16 @@ enum EnqueueStatements {
     static func enqueueMany(_ jobs: [NewJob]) -> SQL {
         """
         WITH record AS (
-            INSERT INTO jobs (id, kind, lane, tag, user_id, payload, priority, max_attempts, deadline_ms,
+            INSERT INTO jobs (id, kind, lane, gate, tag, user_id, payload, priority, max_attempts, deadline_ms,
                               created_at, run_at)
-            SELECT g.id, g.kind, g.lane,
+            SELECT g.id, g.kind, g.lane, g.gate,
                    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - g.priority * 60000000::bigint,
                    g.user_id, g.payload, g.priority, g.max_attempts, g.deadline_ms, now(), coalesce(g.run_at, now())
-            FROM unnest(\(jobs.map(\.id)), \(jobs.map(\.kind.rawValue)), \(jobs.map(\.lane.rawValue)),
+            FROM unnest(\(jobs.map(\.id)), \(jobs.map(\.kind.rawValue)), \(jobs.map(\.lane.rawValue)), \(jobs.map(\.gate)),
                         \(jobs.map(\.userID)), \(jobs.map { String(decoding: $0.payload, as: UTF8.self) }),
                         \(jobs.map(\.priority)), \(jobs.map(\.maximumAttempts)),
                         \(jobs.map(\.runLimit.wholeMilliseconds)), \(jobs.map(\.runAt)))
-                 AS g (id, kind, lane, user_id, payload, priority, max_attempts, deadline_ms, run_at)
+                 AS g (id, kind, lane, gate, user_id, payload, priority, max_attempts, deadline_ms, run_at)
             ON CONFLICT (id) DO NOTHING
             RETURNING id, lane, gate, tag, run_at
         ), lined AS (
@@ -100,6 +100,6 @@ enum EnqueueStatements {
 
     /// Microseconds until the next job is due, null when none is deferred. Index: deferred_pkey.
     static let untilNextDue: SQL = """
-        SELECT (extract(epoch FROM (SELECT min(due) FROM deferred) - clock_timestamp()) * 1000000)::bigint
+        SELECT (extract(epoch FROM (SELECT min(due) FROM deferred WHERE due < 'infinity') - clock_timestamp()) * 1000000)::bigint
         """
 }

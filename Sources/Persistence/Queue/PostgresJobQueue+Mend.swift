@@ -16,7 +16,8 @@ extension PostgresJobQueue {
         package var rescue = Rescue(putBackCount: 0, endedCount: 0, wake: [], events: [])
     }
 
-    /// Promotes the followers of keys without a head and ends leases past every deadline.
+    /// Promotes the followers of keys without a head, ends leases past every deadline, and lines up what was moved aside
+    /// for a pause that has ended.
     ///
     /// - Throws: as every call of the queue; repeating is harmless.
     package func mend() async throws(JobQueueError) -> Mended {
@@ -44,6 +45,7 @@ extension PostgresJobQueue {
                     Lease(job: job, number: lease), owner: owner, key: key,
                     cause: isCancelled ? .cancelled : .failed(late), into: &mended.rescue)
             }
+            mended.rescue.wake.formUnion(try await lineUpUnpaused())
             return mended
         }
     }

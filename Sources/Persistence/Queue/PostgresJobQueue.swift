@@ -90,22 +90,43 @@ package struct PostgresJobQueue: JobQueue {
         return EventStatements.appendUnfenced(logged, of: job)
     }
 
-    /// See ``JobQueue``. One round trip on the claiming connection.
+    /// See ``JobQueue``. One round trip on the claiming connection; another one for each that met paused jobs.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
-        if limit.total == 0 { return [] }
-        return try await mapping {
-            try await claimer.query(ClaimStatements.claim(limit, worker: worker)).map { row in
-                let (job, lease, kind, lane, user, key, payload, attempt, maximum, crashes, hadOutput, limit) =
+        var (claimed, rest): ([ClaimedJob], ClaimLimit) = ([], limit)
+        while rest.total > 0 {
+            do throws(JobQueueError) {
+                let (jobs, metPaused) = try await claimOnce(rest, worker: worker)
+                claimed += jobs
+                if !metPaused { break }
+                rest = rest.without(jobs)
+            } catch {
+                // What an earlier round took is this worker's all the same.
+                if claimed.isEmpty { throw error }
+                break
+            }
+        }
+        return claimed
+    }
+
+    private func claimOnce(
+        _ limit: ClaimLimit, worker: WorkerID
+    ) async throws(JobQueueError) -> (jobs: [ClaimedJob], metPaused: Bool) {
+        try await mapping {
+            let rows = try await claimer.query(ClaimStatements.claim(limit, worker: worker))
+            let jobs = try rows.compactMap { row throws -> ClaimedJob? in
+                let (job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit) =
                     try row.decode(
-                        JobID.self, Int64.self, String.self, Int16.self, UserID.self, SerialKey?.self, String.self,
-                        Int16.self, Int16.self, Int16.self, Bool.self, Int64.self)
+                        JobID.self, Int64?.self, String.self, Int16.self, Int16.self, UserID.self, SerialKey?.self,
+                        String.self, Int16.self, Int16.self, Int16.self, Bool.self, Int64.self)
+                guard let lease else { return nil }
                 return ClaimedJob(
                     lease: Lease(job: job, number: lease), kind: JobKind(rawValue: kind),
-                    lane: Lane(rawValue: lane) ?? .embedding, userID: user, serialKey: key,
+                    lane: Lane(rawValue: lane) ?? .embedding, gate: gate, userID: user, serialKey: key,
                     payload: Array(payload.utf8),
                     attempt: attempt, maximumAttempts: maximum, crashes: crashes, needsRestart: hadOutput,
                     runLimit: .milliseconds(limit))
             }
+            return (jobs, jobs.count < rows.count)
         }
     }
 

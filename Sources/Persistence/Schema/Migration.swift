@@ -2,7 +2,7 @@
 
 /// One numbered step of the schema: a pair of SQL files of one name, each run in one transaction.
 package struct Migration: Sendable {
-    /// From 1 without gaps; the order in which they are applied.
+    /// Rising from 1; the order in which they are applied.
     package let number: Int
     /// The file's name between number and direction.
     package let name: String
@@ -30,5 +30,7 @@ package struct Migration: Sendable {
         Migration(
             3, "rate_limits", up: PackageResources.m0003_rate_limits_up_sql,
             down: PackageResources.m0003_rate_limits_down_sql),
+        Migration(
+            5, "lines", up: PackageResources.m0005_lines_up_sql, down: PackageResources.m0005_lines_down_sql),
     ]
 }

@@ -15,4 +15,12 @@ extension PostgresConfiguration {
         configuration.runtimeParameters["jit"] = "off"
         return configuration
     }
+
+    /// For the connection that claims: one plan for all numbers of slots. Left to itself the server makes a new one for
+    /// each claim, because a small limit looks cheaper than an unknown one: half of what a claim costs.
+    package var withOnePlan: PostgresConfiguration {
+        var configuration = withIndexedPlans
+        configuration.runtimeParameters["plan_cache_mode"] = "force_generic_plan"
+        return configuration
+    }
 }

@@ -18,6 +18,15 @@ extension InMemoryJobQueue {
     }
 
     /// See `JobQueue`.
+    package func pause(_ kind: JobKind) async throws(JobQueueError) { pausedKinds.insert(kind) }
+
+    /// See `JobQueue`.
+    package func resume(_ kind: JobKind) async throws(JobQueueError) -> Set<Lane> {
+        pausedKinds.remove(kind)
+        return Set(entries.values.filter { $0.isReady && $0.job.kind == kind }.map(\.job.lane))
+    }
+
+    /// See `JobQueue`.
     package func moveDue() async throws(JobQueueError) -> DueMove {
         tick()
         var move = DueMove(wake: [], nextDue: nil)

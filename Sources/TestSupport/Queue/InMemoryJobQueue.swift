@@ -36,6 +36,7 @@ package actor InMemoryJobQueue: JobQueue {
     }
 
     var entries: [JobID: Entry] = [:]
+    var pausedKinds: Set<JobKind> = []
     private var heads: [SerialKey: JobID] = [:]
     private(set) var now: Timestamp
 
@@ -90,19 +91,40 @@ package actor InMemoryJobQueue: JobQueue {
     /// See `JobQueue`.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
         tick()
+        var rest = limit
         var claimed: [ClaimedJob] = []
-        var background = 0
-        let line = entries.values.filter(\.isReady).sorted {
-            ($0.job.lane.rawValue, $0.tag, $0.job.id) < ($1.job.lane.rawValue, $1.tag, $1.job.id)
+        for lane in Lane.allCases {
+            for gate in gatesInOrder(lane) {
+                for entry in line(lane, gate) {
+                    let allowance = gate == GateAllowance.open ? rest.total : rest.allowance(of: gate)
+                    let room = lane == .chat ? rest.total : rest.background
+                    guard min(allowance, room) > 0 else { break }
+                    let job = start(entry, worker)
+                    claimed.append(job)
+                    rest = rest.without([job])
+                }
+            }
         }
-        for entry in line {
-            let isBackground = entry.job.lane != .chat
-            if claimed.count == limit.total { break }
-            if isBackground && background == limit.background { break }
-            if isBackground { background += 1 }
-            claimed.append(start(entry, worker))
+        return claimed.sorted {
+            ($0.lane.rawValue, entries[$0.lease.job]?.tag ?? 0, $0.lease.job)
+                < ($1.lane.rawValue, entries[$1.lease.job]?.tag ?? 0, $1.lease.job)
         }
-        return claimed
+    }
+
+    /// What can be claimed of a lane and gate, best first.
+    private func line(_ lane: Lane, _ gate: Int16) -> [Entry] {
+        entries.values
+            .filter {
+                $0.isReady && $0.job.lane == lane && $0.job.gate == gate && !pausedKinds.contains($0.job.kind)
+            }
+            .sorted { ($0.tag, $0.job.id) < ($1.tag, $1.job.id) }
+    }
+
+    /// The gates of a lane by their first job.
+    private func gatesInOrder(_ lane: Lane) -> [Int16] {
+        let gates = Set(entries.values.filter { $0.isReady && $0.job.lane == lane }.map(\.job.gate))
+        return gates.compactMap { gate in line(lane, gate).first.map { (gate, $0.tag) } }
+            .sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
     }
 
     private func start(_ entry: Entry, _ worker: WorkerID) -> ClaimedJob {
@@ -113,7 +135,8 @@ package actor InMemoryJobQueue: JobQueue {
         entries[entry.job.id] = entry
         let job = entry.job
         return ClaimedJob(
-            lease: Lease(job: job.id, number: entry.lease), kind: job.kind, lane: job.lane, userID: job.userID,
+            lease: Lease(job: job.id, number: entry.lease), kind: job.kind, lane: job.lane, gate: job.gate,
+            userID: job.userID,
             serialKey: job.serialKey, payload: job.payload, attempt: entry.attempt,
             maximumAttempts: job.maximumAttempts, crashes: entry.crashes, needsRestart: entry.hadOutput,
             runLimit: job.runLimit)
@@ -184,4 +207,9 @@ package actor InMemoryJobQueue: JobQueue {
         entries[next.job.id]?.place = .ready
         return [next.job.lane]
     }
+}
+
+extension ClaimLimit {
+    /// What may be taken of a gate.
+    fileprivate func allowance(of gate: Int16) -> Int { gates.first { $0.gate == gate }?.atMost ?? 0 }
 }

@@ -52,9 +52,26 @@ struct QueuePlanTests {
             Case(
                 name: "claim", sql: ClaimStatements.claim(ClaimLimit(total: 16, background: 12), worker: Fixture.id()),
                 expected: [
-                    "using ready_pkey on ready ", "using ready_pkey on ready ready_1", "Tid Scan on ready",
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_3", "Tid Scan on ready",
                     "using jobs_pkey",
                 ]),
+            Case(
+                name: "claim with gates",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12, gates: [GateAllowance(gate: 2, atMost: 3)]),
+                    worker: Fixture.id()),
+                expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_7", "Tid Scan on ready",
+                    "using jobs_pkey",
+                ]),
+            Case(
+                name: "move aside",
+                sql: PauseStatements.moveAside(
+                    lane: 0, gate: 0, tag: 0, job: PostgresUUID(high: 0, low: 0), page: 1000),
+                expected: ["ready_pkey on ready ", "Tid Scan on ready"]),
+            Case(
+                name: "move back", sql: PauseStatements.moveBack(after: PostgresUUID(high: 0, low: 0), page: 1000),
+                expected: ["using deferred_", "Tid Scan on deferred"]),
             Case(name: "held", sql: ClaimStatements.held(by: Fixture.id()), expected: ["running_worker"]),
             Case(name: "enqueue", sql: EnqueueStatements.enqueue(new), expected: []),
             Case(

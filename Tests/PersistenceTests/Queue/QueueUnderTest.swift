@@ -62,10 +62,12 @@ struct QueueUnderTest: Sendable {
     let worker: WorkerID = Fixture.id()
 
     func job(
-        _ lane: Lane = .chat, key: SerialKey? = nil, runAt: Timestamp? = nil, priority: Int16 = 0
+        _ lane: Lane = .chat, kind: JobKind = .noop, gate: Int16 = 0, key: SerialKey? = nil, runAt: Timestamp? = nil,
+        priority: Int16 = 0
     ) -> NewJob {
         var job = NewJob(
-            id: Fixture.id(), kind: .noop, lane: lane, userID: user, serialKey: key, payload: Array("{}".utf8))
+            id: Fixture.id(), kind: kind, lane: lane, userID: user, serialKey: key, payload: Array("{}".utf8))
+        job.gate = gate
         job.runAt = runAt
         job.priority = priority
         return job
@@ -74,16 +76,19 @@ struct QueueUnderTest: Sendable {
     /// Enqueues one job by itself.
     @discardableResult
     func enqueue(
-        _ lane: Lane = .chat, key: SerialKey? = nil, runAt: Timestamp? = nil, priority: Int16 = 0
+        _ lane: Lane = .chat, kind: JobKind = .noop, gate: Int16 = 0, key: SerialKey? = nil, runAt: Timestamp? = nil,
+        priority: Int16 = 0
     ) async throws -> JobID {
-        let job = job(lane, key: key, runAt: runAt, priority: priority)
+        let job = job(lane, kind: kind, gate: gate, key: key, runAt: runAt, priority: priority)
         _ = try await queue.enqueue([job])
         return job.id
     }
 
-    func claim(_ total: Int = 100, background: Int? = nil, by worker: WorkerID? = nil) async throws -> [ClaimedJob] {
+    func claim(
+        _ total: Int = 100, background: Int? = nil, gates: [GateAllowance] = [], by worker: WorkerID? = nil
+    ) async throws -> [ClaimedJob] {
         try await queue.claim(
-            ClaimLimit(total: total, background: background ?? total), worker: worker ?? self.worker)
+            ClaimLimit(total: total, background: background ?? total, gates: gates), worker: worker ?? self.worker)
     }
 
     func claimOne(by worker: WorkerID? = nil) async throws -> ClaimedJob {

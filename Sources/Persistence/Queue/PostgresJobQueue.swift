@@ -14,7 +14,8 @@ package struct PostgresJobQueue: JobQueue {
 
     /// - Parameters:
     ///   - pool: for everything but claims.
-    ///   - claimer: one connection that only claims, so that nothing stands before a claim.
+    ///   - claimer: one connection that only claims, so that nothing stands before a claim, and does not wait for the
+    ///     disk.
     ///   - clock: stamps events that the queue itself writes.
     package init(pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock) {
         self.pool = pool

@@ -5,9 +5,6 @@ import Postgres
 
 /// The reply's row during and at the end of its run.
 enum ReplyStatements {
-    /// For the rest of the transaction.
-    static let commitAsynchronously: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
-
     /// The run has begun. Index: messages_pkey.
     static func begin(_ message: MessageID, owner: UserID, model: String, provider: String) -> SQL {
         """

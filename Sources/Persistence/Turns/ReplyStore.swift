@@ -18,7 +18,7 @@ package struct ReplyStore: Sendable {
         do throws(PostgresError) {
             _ = try await database.pool.pipeline([
                 // Not waited for on the disk: a crash of the database that takes it back takes the run's events too.
-                ReplyStatements.commitAsynchronously,
+                DurabilityStatements.commitAsynchronously,
                 ReplyStatements.begin(message, owner: call.userID, model: call.model, provider: call.provider),
                 UsageStatements.open(call, promptTokens: promptTokens, contextLimitTokens: contextLimitTokens),
             ])

@@ -53,7 +53,7 @@ struct Foundations {
             name: "main", postgres, limits: Self.limits(configuration.poolSize), loops: loops.loops,
             blocking: blocking, logger: logger, metrics: metrics)
         claimer = PostgresPool(
-            name: "claimer", postgres.withOnePlan, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
+            name: "claimer", postgres.forClaims, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
             logger: logger, metrics: metrics)
         database = Database(pool)
         ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }

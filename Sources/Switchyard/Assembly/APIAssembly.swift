@@ -38,6 +38,7 @@ struct APIAssembly {
         var server = ServerConfiguration()
         server.host = configuration.host
         server.port = configuration.port
+        server.writeStallTimeout = configuration.clientStall
         services = [
             hub,
             HTTPServer(

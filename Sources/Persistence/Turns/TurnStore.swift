@@ -99,8 +99,10 @@ package struct TurnStore: Sendable {
         }
         try await transaction.execute(
             TurnStatements.insert(turn, parent: parent, parts: StoredJSON.text(turn.parts)))
-        try await transaction.execute(
+        let raised = try await transaction.query(
             TurnStatements.advance(turn.sessionID, owner: turn.userID, leaf: turn.messageID))
+        try queue.tell(
+            (turn.sessionID, .messages([turn.userMessageID, turn.messageID])), raised: raised, in: transaction)
         if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
             let title = NewJob(
                 id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,

@@ -9,6 +9,8 @@ extension EndToEnd {
             try await Deployment.with(.serve, .serve, .work) { _, processes in
                 let (here, there) = (try await processes[0].client(), try await processes[1].client())
                 let session = try await here.newSession(model: "local")
+                // A page that came before the listener has a snapshot for what it missed.
+                while try await there.call("GET", "/api/settings/health")["listener"] != "up" {}
                 let page = try await there.stream("GET", "/api/sessions/\(session)/events")
                 let opened = try await page.read { $0.event == "snapshot" }
                 #expect(opened.frames.first?["titleSource"] == "default")

@@ -13,6 +13,18 @@ enum ReplyStatements {
         """
     }
 
+    /// Tells open pages that the run has begun; before ``begin(_:owner:model:provider:)``, because everybody locks a
+    /// session's row before those of its messages. Index: sessions_pkey, messages_pkey.
+    static func raiseAtBegin(_ session: SessionID, message: MessageID, owner: UserID) -> SQL {
+        """
+        UPDATE sessions SET version = version + 1
+        WHERE id = \(session) AND user_id = \(owner)
+          AND EXISTS (SELECT FROM messages
+                      WHERE id = \(message) AND user_id = \(owner) AND status IN ('queued', 'streaming'))
+        RETURNING version
+        """
+    }
+
     /// The end of a run. A message that is gone matches nothing, and the usage is stored all the same.
     static func end(_ reply: ReplyEnd) -> SQL {
         """
@@ -24,11 +36,13 @@ enum ReplyStatements {
         """
     }
 
-    /// Moves the session to the front of its owner's list and tells open pages that it changed.
+    /// Moves the session to the front of its owner's list and raises the version, by which open pages see that it
+    /// changed; before the message's row is written. Index: sessions_pkey.
     static func touchSession(_ session: SessionID, owner: UserID) -> SQL {
         """
         UPDATE sessions SET updated_at = now(), version = version + 1
         WHERE id = \(session) AND user_id = \(owner)
+        RETURNING version
         """
     }
 
@@ -37,6 +51,7 @@ enum ReplyStatements {
         """
         UPDATE sessions SET title = \(title), title_source = 'generated', version = version + 1
         WHERE id = \(session) AND user_id = \(owner) AND title_source <> 'user'
+        RETURNING version
         """
     }
 

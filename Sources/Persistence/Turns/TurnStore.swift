@@ -140,7 +140,10 @@ package struct TurnStore: Sendable {
             statements += PostgresJobQueue.enqueueing(title, at: clock.now)
             wake.insert(.title)
         }
-        _ = try await transaction.pipeline(statements)
+        let results = try await transaction.pipeline(statements)
+        // The second of them is the session's.
+        try queue.tell(
+            (turn.sessionID, .messages([turn.userMessageID, turn.messageID])), raised: results[1], in: transaction)
         return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
     }
 

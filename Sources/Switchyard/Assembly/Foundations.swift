@@ -66,7 +66,7 @@ struct Foundations {
             connection: DedicatedConnection(
                 postgres, applicationName: "switchyard notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
-        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock)
+        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
     }
 
     private static func limits(_ maximum: Int) -> PostgresPool.Limits {

@@ -15,6 +15,8 @@ package struct NewJob: Sendable {
     package var userID: UserID
     /// Jobs with the same key run one at a time in the order of their enqueues.
     package var serialKey: SerialKey?
+    /// Of jobs of one owner and kind with the same key at most one is unfinished; 1 to 500 characters.
+    package var uniqueKey: String?
     /// JSON of the kind's own shape.
     package var payload: [UInt8]
     /// Higher goes first within a lane: a step is worth a minute of waiting. Within -100...100.

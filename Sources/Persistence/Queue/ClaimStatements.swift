@@ -46,13 +46,41 @@ enum ClaimStatements {
         """
         chat AS MATERIALIZED (
             \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+        ), room AS MATERIALIZED (
+            SELECT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
+                AS places
+        ), aged AS MATERIALIZED (
+            SELECT r.ctid AS place
+            FROM \(fragment: agedLanes) l
+            CROSS JOIN LATERAL (
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < l.before
+                ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
+            LIMIT (SELECT CASE WHEN random() * 4 < places THEN places ELSE 0 END FROM room)
         ), rest AS MATERIALIZED (
-            SELECT place FROM (
+            (SELECT place FROM (
                 SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
                 UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
                 UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
-            LIMIT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
+             WHERE place <> ALL (ARRAY (SELECT place FROM aged))
+             LIMIT (SELECT places - (SELECT count(*) FROM aged) FROM room))
+            UNION ALL SELECT place FROM aged
         )
+        """
+    }
+
+    /// The background lanes that others may starve, in any order, each with the tag of a job that has waited for its
+    /// target. A claim with room for four takes one of each whose first job is older, before anything else of the
+    /// background; one with less room does so in as many of four cases.
+    ///
+    /// A tag is about the time when the lane was last empty, so a lane that is never worked off counts as old, however
+    /// young its first job: it gets its share, no more. `now()` and not the clock itself, which no index can be
+    /// searched by.
+    private static var agedLanes: SQL {
+        """
+        (SELECT lane, (extract(epoch FROM now()) * 1000000)::bigint - wait AS before,
+                row_number() OVER (ORDER BY random()) AS number
+         FROM (VALUES (2::smallint, \(Lane.summary.targetWaitMicroseconds)),
+                      (3::smallint, \(Lane.embedding.targetWaitMicroseconds))) v (lane, wait))
         """
     }
 
@@ -73,42 +101,57 @@ enum ClaimStatements {
         ), room AS MATERIALIZED (
             SELECT \(Int64(limit.total)) AS places
         ), chat AS MATERIALIZED (
-            \(fragment: step(lane: "0", room: "room", used: "0"))
-        ), room_1 AS MATERIALIZED (
+            \(fragment: step(lane: "0", room: "room", used: "0", taken: ""))
+        ), room_0 AS MATERIALIZED (
             SELECT least(\(Int64(limit.background)), places - (SELECT count(*) FROM chat)) AS places FROM room
+        ), aged AS MATERIALIZED (
+            SELECT r.ctid AS place, g.gate
+            FROM \(fragment: agedLanes) l CROSS JOIN gates g
+            CROSS JOIN LATERAL (
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = g.gate AND q.tag < l.before
+                ORDER BY q.lane, q.gate, q.tag, q.job
+                LIMIT CASE WHEN g.gate = 0 OR g.most - \(fragment: used("chat")) >= l.number THEN 1 ELSE 0 END
+                FOR UPDATE SKIP LOCKED) r
+            LIMIT (SELECT CASE WHEN random() * 4 < places THEN places ELSE 0 END FROM room_0)
+        ), room_1 AS MATERIALIZED (
+            SELECT places - (SELECT count(*) FROM aged) AS places FROM room_0
         ), title AS MATERIALIZED (
-            \(fragment: step(lane: "1", room: "room_1", used: used("chat")))
+            \(fragment: step(lane: "1", room: "room_1", used: used("chat UNION ALL TABLE aged")))
         ), room_2 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM title) AS places FROM room_1
         ), summary AS MATERIALIZED (
-            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE title")))
+            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE aged UNION ALL TABLE title")))
         ), room_3 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM summary) AS places FROM room_2
         ), embedding AS MATERIALIZED (
             \(fragment: step(
-                lane: "3", room: "room_3", used: used("chat UNION ALL TABLE title UNION ALL TABLE summary")))
+                lane: "3", room: "room_3", used: used(
+                    "chat UNION ALL TABLE aged UNION ALL TABLE title UNION ALL TABLE summary")))
         ), rest AS (
-            TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
+            TABLE aged UNION ALL TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
         )
         """
     }
 
     /// The rows of one lane that are taken: of each gate at most what its allowance has left, in all at most the room.
     /// The nested loop is lazy: it locks a row only when that is wanted.
-    private static func step(lane: SQL, room: SQL, used: SQL) -> SQL {
+    private static func step(lane: SQL, room: SQL, used: SQL, taken: SQL = notAged) -> SQL {
         """
         SELECT r.ctid AS place, g.gate
             FROM (SELECT gate, most FROM gates o
                   ORDER BY (SELECT tag FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = o.gate
                             ORDER BY q.lane, q.gate, q.tag LIMIT 1)) g
             CROSS JOIN LATERAL (
-                SELECT q.ctid FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = g.gate
+                SELECT q.ctid FROM ready q
+                WHERE q.lane = \(fragment: lane) AND q.gate = g.gate\(fragment: taken)
                 ORDER BY q.lane, q.gate, q.tag, q.job
                 LIMIT CASE WHEN g.gate = 0 THEN g.most ELSE greatest(0, g.most - \(fragment: used)) END
                 FOR UPDATE SKIP LOCKED) r
             LIMIT (SELECT places FROM \(fragment: room))
         """
     }
+
+    private static let notAged: SQL = " AND q.ctid <> ALL (ARRAY (SELECT place FROM aged))"
 
     /// How many jobs of the gate at hand the lanes before took.
     private static func used(_ earlier: SQL) -> SQL {
@@ -119,4 +162,8 @@ enum ClaimStatements {
     static func held(by worker: WorkerID) -> SQL {
         "SELECT job, lease, cancel_requested FROM running WHERE worker = \(worker)"
     }
+}
+
+extension Lane {
+    fileprivate var targetWaitMicroseconds: Int64 { (targetWait ?? .zero).wholeMilliseconds * 1000 }
 }

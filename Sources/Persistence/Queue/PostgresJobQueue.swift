@@ -22,12 +22,13 @@ package struct PostgresJobQueue: JobQueue {
         self.clock = clock
     }
 
-    /// See ``JobQueue``. One transaction; sorted by id, so that two callers never wait for each other in a ring.
-    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
+    /// See ``JobQueue``. One transaction; sorted by unique key and id, so that two callers never wait for each other in a
+    /// ring.
+    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
         try await mapping {
             try await pool.withTransaction { transaction in
                 var wake = Set<Lane>()
-                let sorted = jobs.sorted { $0.id < $1.id }
+                let sorted = jobs.sorted { ($0.uniqueKey ?? "", $0.id) < ($1.uniqueKey ?? "", $1.id) }
                 let plain = sorted.count > 1 ? sorted.filter(\.isPlain) : []
                 var rest = plain[...]
                 while !rest.isEmpty {
@@ -36,10 +37,13 @@ package struct PostgresJobQueue: JobQueue {
                     let lanes = try await transaction.query(EnqueueStatements.enqueueMany(chunk)).decode(Int16.self)
                     wake.formUnion(lanes.compactMap(Lane.init))
                 }
+                var others: [JobID: JobID] = [:]
                 for job in sorted where plain.isEmpty || !job.isPlain {
-                    if try await Self.enqueue(job, in: transaction, at: clock.now) == .ready { wake.insert(job.lane) }
+                    let (place, standing) = try await Self.place(job, in: transaction, at: clock.now)
+                    if place == .ready { wake.insert(job.lane) }
+                    if standing != job.id { others[job.id] = standing }
                 }
-                return wake
+                return Enqueued(wake: wake, standing: jobs.map { others[$0.id] ?? $0.id })
             }
         }
     }
@@ -57,15 +61,20 @@ package struct PostgresJobQueue: JobQueue {
         case behind = 2
     }
 
-    /// Enqueues within a transaction of the caller; nil when the id was enqueued before.
+    /// Enqueues within a transaction of the caller; nil when the id was enqueued before or another job has its unique key.
     static func enqueue(
         _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
     ) async throws -> Place? {
-        guard let place = try await transaction.query(EnqueueStatements.enqueue(job)).decodeFirst(Int16.self) else {
-            return nil
-        }
+        try await place(job, in: transaction, at: now).place
+    }
+
+    private static func place(
+        _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
+    ) async throws -> (place: Place?, standing: JobID) {
+        let row = try await transaction.query(EnqueueStatements.enqueue(job)).decodeFirst(Int16?.self, JobID.self)
+        guard let (place, standing) = row, let place else { return (nil, row?.1 ?? job.id) }
         if let append = openingEvents(job.openingEvents, of: job.id, at: now) { try await transaction.execute(append) }
-        return Place(rawValue: place)
+        return (Place(rawValue: place), standing)
     }
 
     /// Events of lease 0, which are written with the job.
@@ -159,5 +168,5 @@ package struct PostgresJobQueue: JobQueue {
 
 extension NewJob {
     /// Touches nothing but the record and the line, so that many go in one statement.
-    fileprivate var isPlain: Bool { serialKey == nil && openingEvents.isEmpty }
+    fileprivate var isPlain: Bool { serialKey == nil && uniqueKey == nil && openingEvents.isEmpty }
 }

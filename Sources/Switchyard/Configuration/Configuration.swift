@@ -22,6 +22,7 @@ struct Configuration: Sendable {
     let publishInterval: Duration
     let heartbeatInterval: Duration
     let eventRetention: Duration
+    let jobRetention: Duration
     let rateLimitDelay: Duration
     let retryDelay: Duration
     let providerIdle: Duration
@@ -60,6 +61,7 @@ struct Configuration: Sendable {
         publishInterval = reader.duration(.publishInterval)
         heartbeatInterval = reader.duration(.heartbeatInterval)
         eventRetention = .seconds(3600 * reader.integer(.eventRetention))
+        jobRetention = .seconds(3600 * reader.integer(.jobRetention))
         rateLimitDelay = reader.duration(.rateLimitDelay)
         retryDelay = reader.duration(.retryDelay)
         providerIdle = reader.duration(.providerIdle)

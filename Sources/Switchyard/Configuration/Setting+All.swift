@@ -31,6 +31,8 @@ extension Setting {
         "SSE_HEARTBEAT_INTERVAL_MS", 15_000, in: 100...3_600_000, "Time between `: ping` comments on event streams.")
     static let eventRetention = integer(
         "EVENT_RETENTION_HOURS", 24, in: 1...8760, "How long a finished stream can be replayed token by token.")
+    static let jobRetention = integer(
+        "JOB_RETENTION_HOURS", 720, in: 1...87_600, "How long a job that has ended is kept, with its errors.")
     static let rateLimitDelay = milliseconds(
         "PROVIDER_429_DELAY_MS", 15_000, "Wait after a 429 without Retry-After.")
     static let retryDelay = milliseconds(
@@ -62,7 +64,7 @@ extension Setting {
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
         metricsToken, enableCORS, corsOrigin, slots, shutdownGrace, publishInterval, heartbeatInterval,
-        eventRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
+        eventRetention, jobRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,
     ]

@@ -13,10 +13,13 @@ enum ClaimStatements {
     /// was asked for. A job of a paused kind is moved aside instead, which a null lease says; the caller claims again.
     /// Commits synchronously: a reply must not run twice after a crash.
     ///
+    /// `aged` are the background lanes that others may starve, in the order in which each is to be given one job when
+    /// its first has waited for its target; nil looks at none of them, which is cheaper.
+    ///
     /// Index: ready_pkey (lane, gate, tag) for each lane and gate, jobs_pkey.
-    static func claim(_ limit: ClaimLimit, worker: WorkerID) -> SQL {
+    static func claim(_ limit: ClaimLimit, worker: WorkerID, aged: (Lane, Lane)? = nil) -> SQL {
         """
-        WITH \(fragment: limit.gates.isEmpty ? openSteps(limit) : gatedSteps(limit)), taken AS (
+        WITH \(fragment: steps(limit, aged: aged)), taken AS (
             DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
             RETURNING job, lease, attempt, crashes, had_output
         ), started AS MATERIALIZED (
@@ -40,9 +43,29 @@ enum ClaimStatements {
         """
     }
 
+    private static func steps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
+        if !limit.gates.isEmpty { return gatedSteps(limit, aged: aged) }
+        return aged.map { openSteps(limit, aged: $0) } ?? openSteps(limit)
+    }
+
     /// Only what no gate stands before: nothing else is configured, or nothing else has room. A scan a lane, one after
     /// the other as long as there is room.
     private static func openSteps(_ limit: ClaimLimit) -> SQL {
+        """
+        chat AS MATERIALIZED (
+            \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+        ), rest AS MATERIALIZED (
+            SELECT place FROM (
+                SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
+            LIMIT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
+        )
+        """
+    }
+
+    /// The same with a look at the lanes that others may starve, before anything else of the background.
+    private static func openSteps(_ limit: ClaimLimit, aged: (Lane, Lane)) -> SQL {
         """
         chat AS MATERIALIZED (
             \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
@@ -51,11 +74,11 @@ enum ClaimStatements {
                 AS places
         ), aged AS MATERIALIZED (
             SELECT r.ctid AS place
-            FROM \(fragment: agedLanes) l
+            FROM \(fragment: agedLanes(aged))
             CROSS JOIN LATERAL (
-                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < l.before
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < \(fragment: agedBefore)
                 ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
-            LIMIT (SELECT CASE WHEN random() * 4 < places THEN places ELSE 0 END FROM room)
+            LIMIT (SELECT places FROM room)
         ), rest AS MATERIALIZED (
             (SELECT place FROM (
                 SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
@@ -68,21 +91,20 @@ enum ClaimStatements {
         """
     }
 
-    /// The background lanes that others may starve, in any order, each with the tag of a job that has waited for its
-    /// target. A claim with room for four takes one of each whose first job is older, before anything else of the
-    /// background; one with less room does so in as many of four cases.
+    /// The lanes to look at, in the order given, each with its number and the wait after which its first job is old.
+    private static func agedLanes(_ lanes: (Lane, Lane)) -> SQL {
+        """
+        (VALUES (1, \(lanes.0.rawValue), \(lanes.0.targetWaitMicroseconds)),
+                (2, \(lanes.1.rawValue), \(lanes.1.targetWaitMicroseconds))) l (number, lane, wait)
+        """
+    }
+
+    /// The tag of a job that has waited for its lane's target.
     ///
     /// A tag is about the time when the lane was last empty, so a lane that is never worked off counts as old, however
     /// young its first job: it gets its share, no more. `now()` and not the clock itself, which no index can be
     /// searched by.
-    private static var agedLanes: SQL {
-        """
-        (SELECT lane, (extract(epoch FROM now()) * 1000000)::bigint - wait AS before,
-                row_number() OVER (ORDER BY random()) AS number
-         FROM (VALUES (2::smallint, \(Lane.summary.targetWaitMicroseconds)),
-                      (3::smallint, \(Lane.embedding.targetWaitMicroseconds))) v (lane, wait))
-        """
-    }
+    private static let agedBefore: SQL = "(extract(epoch FROM now()) * 1000000)::bigint - l.wait"
 
     private static func line(lane: SQL) -> SQL {
         """
@@ -92,7 +114,7 @@ enum ClaimStatements {
 
     /// Within a lane the gates follow each other by their first job; a gate that is not named is not looked at, however
     /// many jobs wait behind it. Each lane is a step that knows how much room and allowance those before it left.
-    private static func gatedSteps(_ limit: ClaimLimit) -> SQL {
+    private static func gatedSteps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
         """
         gates AS MATERIALIZED (
             SELECT gate, most FROM unnest(\([GateAllowance.open] + limit.gates.map(\.gate)),
@@ -106,13 +128,13 @@ enum ClaimStatements {
             SELECT least(\(Int64(limit.background)), places - (SELECT count(*) FROM chat)) AS places FROM room
         ), aged AS MATERIALIZED (
             SELECT r.ctid AS place, g.gate
-            FROM \(fragment: agedLanes) l CROSS JOIN gates g
+            FROM \(fragment: agedLanes(aged ?? (.summary, .embedding))) CROSS JOIN gates g
             CROSS JOIN LATERAL (
-                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = g.gate AND q.tag < l.before
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = g.gate AND q.tag < \(fragment: agedBefore)
                 ORDER BY q.lane, q.gate, q.tag, q.job
                 LIMIT CASE WHEN g.gate = 0 OR g.most - \(fragment: used("chat")) >= l.number THEN 1 ELSE 0 END
                 FOR UPDATE SKIP LOCKED) r
-            LIMIT (SELECT CASE WHEN random() * 4 < places THEN places ELSE 0 END FROM room_0)
+            LIMIT (SELECT CASE WHEN \(aged != nil) THEN places ELSE 0 END FROM room_0)
         ), room_1 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM aged) AS places FROM room_0
         ), title AS MATERIALIZED (

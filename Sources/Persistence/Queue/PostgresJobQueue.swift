@@ -110,7 +110,12 @@ package struct PostgresJobQueue: JobQueue {
         _ limit: ClaimLimit, worker: WorkerID
     ) async throws(JobQueueError) -> (jobs: [ClaimedJob], metPaused: Bool) {
         try await mapping {
-            let rows = try await claimer.query(ClaimStatements.claim(limit, worker: worker))
+            // With room for four, always; else in as many of four cases, or a lane would take every slot that becomes
+            // free by itself.
+            let looksAtAged = Int.random(in: 0..<4) < limit.background
+            let lanes = Bool.random() ? (Lane.summary, Lane.embedding) : (Lane.embedding, Lane.summary)
+            let rows = try await claimer.query(
+                ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil))
             let jobs = try rows.compactMap { row throws -> ClaimedJob? in
                 let (job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit) =
                     try row.decode(

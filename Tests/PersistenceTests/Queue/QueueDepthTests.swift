@@ -70,7 +70,8 @@ struct QueueDepthTests {
                 }
                 // And one that has room for the background does not walk over a closed gate either.
                 let all = ClaimLimit(total: 8, background: 8)
-                let pages = try await pages(of: ClaimStatements.claim(all, worker: Fixture.id()), connection)
+                let pages = try await pages(
+                    of: ClaimStatements.claim(all, worker: Fixture.id(), aged: (.summary, .embedding)), connection)
                 #expect(pages < 250, "\(pages)")
                 let held = try await database.pool.query("SELECT count(*) FROM running").decodeFirst(Int.self)
                 #expect(held == 8)

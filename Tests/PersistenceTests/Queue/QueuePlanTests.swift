@@ -52,6 +52,14 @@ struct QueuePlanTests {
             Case(
                 name: "claim", sql: ClaimStatements.claim(ClaimLimit(total: 16, background: 12), worker: Fixture.id()),
                 expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_3", "Tid Scan on ready",
+                    "using jobs_pkey",
+                ]),
+            Case(
+                name: "claim with a look at aged lanes",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12), worker: Fixture.id(), aged: (.embedding, .summary)),
+                expected: [
                     "using ready_pkey on ready q ", "using ready_pkey on ready q_4", "Tid Scan on ready",
                     "using jobs_pkey",
                 ]),

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The statements of ClaimStatements.claim, without gates, and SettleStatements.completeMany as they stand there: what the
--- database does with them when nothing else is in the way. A transaction is a batch.
+-- The statements of ClaimStatements.claim, without gates and with a look at aged lanes, and
+-- SettleStatements.completeMany as they stand there: what the database does with them when nothing else is in the way.
+-- A transaction is a batch.
 WITH chat AS MATERIALIZED (
     SELECT ctid AS place FROM ready q WHERE lane = 0 AND gate = 0 ORDER BY lane, gate, tag, job LIMIT :batch::bigint FOR UPDATE SKIP LOCKED
 ), room AS MATERIALIZED (
@@ -8,14 +9,11 @@ WITH chat AS MATERIALIZED (
         AS places
 ), aged AS MATERIALIZED (
     SELECT r.ctid AS place
-    FROM (SELECT lane, (extract(epoch FROM now()) * 1000000)::bigint - wait AS before,
-        row_number() OVER (ORDER BY random()) AS number
- FROM (VALUES (2::smallint, 30000000),
-              (3::smallint, 60000000)) v (lane, wait)) l
+    FROM (VALUES (1, 3::smallint, 60000000::bigint), (2, 2::smallint, 30000000::bigint)) l (number, lane, wait)
     CROSS JOIN LATERAL (
-        SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < l.before
+        SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < (extract(epoch FROM now()) * 1000000)::bigint - l.wait
         ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
-    LIMIT (SELECT CASE WHEN random() * 4 < places THEN places ELSE 0 END FROM room)
+    LIMIT (SELECT places FROM room)
 ), rest AS MATERIALIZED (
     (SELECT place FROM (
         SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 1 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) title

@@ -19,7 +19,8 @@ package struct NewJob: Sendable {
     package var uniqueKey: String?
     /// JSON of the kind's own shape.
     package var payload: [UInt8]
-    /// Higher goes first within a lane: a step is worth a minute of waiting. Within -100...100.
+    /// Higher goes first within a lane: a step is worth a minute of waiting in a line that is worked off now and then, and
+    /// all of it in one that never is. Within -100...100.
     package var priority: Int16 = 0
     /// Runs that may fail before the job does.
     package var maximumAttempts: Int16 = 5

@@ -25,7 +25,7 @@ struct PickupScenario: Scenario {
                     _ = try await arrivals.arrival(number)
                     let job = queue.noop(payload: NoopHandler.stampPayload)
                     let start = ContinuousClock.now
-                    let lanes = try await queue.queue.enqueue([job])
+                    let lanes = try await queue.queue.enqueue([job]).wake
                     let now = queue.clock.now
                     queue.notifier.wake(lanes)
                     if number < warmUp { continue }

@@ -12,15 +12,15 @@ enum JobRecordStatements {
         SELECT j.id, j.kind, j.lane,
                coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END)::smallint,
                j.user_id, coalesce(j.attempt, r.attempt, d.attempt, q.attempt, 0)::smallint, j.max_attempts, j.priority,
-               j.created_at, CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END, coalesce(j.started_at, r.started_at), j.finished_at,
+               j.created_at, CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END, coalesce(r.started_at, j.started_at), j.finished_at,
                j.result, j.error_code, j.error_message,
-               coalesce(j.lease, r.lease, d.lease, q.lease, 0)
+               coalesce(r.lease, d.lease, q.lease, j.lease, 0)
         FROM jobs j
         LEFT JOIN running r ON r.job = j.id
         LEFT JOIN deferred d ON d.job = j.id
         LEFT JOIN LATERAL (
             SELECT lease, attempt FROM ready
-            WHERE (lane, gate, tag, job) = (j.lane, j.gate, j.tag, j.id)
+            WHERE (lane, gate, tag, job, user_id, priority) = (j.lane, j.gate, j.tag, j.id, j.user_id, j.priority)
             OFFSET 0 -- kept apart: joined, a plan made for an empty line looks for the job alone and walks the index
         ) q ON true
         WHERE j.id = \(job) AND j.user_id = \(owner)

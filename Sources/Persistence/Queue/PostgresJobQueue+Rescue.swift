@@ -71,12 +71,15 @@ extension PostgresJobQueue {
         let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in
             if let key { try await transaction.execute(SettleStatements.lockKey(key)) }
             guard
-                let (attempt, _, _, isCancelled) = try await transaction.query(SettleStatements.takeLease(lease))
-                    .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
+                let (attempt, _, startedAt, isCancelled) = try await transaction.query(
+                    SettleStatements.takeLease(lease)
+                )
+                .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
             else { return nil }
             // Cancelled since it was looked at: that promise was made first.
             let end = OutsideEnd(
-                lease: lease, attempt: attempt, owner: owner, cause: isCancelled ? .cancelled : cause, promotes: key)
+                lease: lease, attempt: attempt, startedAt: startedAt, owner: owner,
+                cause: isCancelled ? .cancelled : cause, promotes: key)
             return try await self.end(end, in: transaction)
         }
         guard let done else { return }

@@ -72,11 +72,13 @@ extension PostgresJobQueue {
                     result: nil, errorCode: nil, errorMessage: nil))
         case .again(let delay, let attemptSpent, let hadOutput, let failure):
             statements.append(Self.record(failure, lease, attempt))
+            statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
             statements.append(
                 SettleStatements.deferJob(
                     lease, attempt: attemptSpent ? attempt : attempt - 1, crashes: crashes, hadOutput: hadOutput,
                     delayMilliseconds: delay.wholeMilliseconds, reason: failure.code.rawValue))
         case .handedOver(let hadOutput):
+            statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
             statements.append(
                 SettleStatements.putBack(lease, attempt: attempt - 1, crashes: crashes, hadOutput: hadOutput))
         }
@@ -108,7 +110,7 @@ extension PostgresJobQueue {
         return ended?.1 == lease.number
     }
 
-    private static func record(_ failure: JobFailure, _ lease: Lease, _ attempt: Int16) -> SQL {
+    static func record(_ failure: JobFailure, _ lease: Lease, _ attempt: Int16) -> SQL {
         SettleStatements.recordError(
             lease, attempt: attempt, code: failure.code.rawValue, message: String(failure.message.prefix(2000)))
     }

@@ -101,11 +101,12 @@ package struct TurnStore: Sendable {
             }
         }
         // A person waits for the first word: what need not wait for an answer travels together.
-        opening += PostgresJobQueue.enqueueing(job(of: turn), at: clock.now)
+        let job = job(of: turn)
+        opening += PostgresJobQueue.enqueueing(job, at: clock.now)
         opening.append(TurnStatements.lockSession(turn.sessionID, owner: turn.userID))
         let answers = try await transaction.pipeline(opening)
         guard let enqueued = answers.dropFirst().first, let session = answers.last,
-            let place = try PostgresJobQueue.place(in: enqueued)
+            let place = try PostgresJobQueue.placing(of: job, in: enqueued).place
         else {
             // The id is known: a commit of ours whose answer was lost.
             throw Refused(

@@ -72,6 +72,7 @@ struct WorkerAssembly {
         let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
         let maintenance = MaintenanceService(
             database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
+            jobRetention: configuration.jobRetention,
             wake: wake, announce: { publisher.announce($0) }, logger: logger, metrics: metrics)
         services = [publisher, ends, heartbeat, rescuer, listener, dueMover, maintenance, worker]
     }

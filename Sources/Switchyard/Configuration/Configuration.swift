@@ -25,6 +25,7 @@ struct Configuration: Sendable {
     let heartbeatInterval: Duration
     let clientStall: Duration
     let eventRetention: Duration
+    let jobRetention: Duration
     let rateLimitDelay: Duration
     let retryDelay: Duration
     let providerIdle: Duration
@@ -65,6 +66,7 @@ struct Configuration: Sendable {
         heartbeatInterval = reader.duration(.heartbeatInterval)
         clientStall = reader.duration(.clientStall)
         eventRetention = .seconds(3600 * reader.integer(.eventRetention))
+        jobRetention = .seconds(3600 * reader.integer(.jobRetention))
         rateLimitDelay = reader.duration(.rateLimitDelay)
         retryDelay = reader.duration(.retryDelay)
         providerIdle = reader.duration(.providerIdle)

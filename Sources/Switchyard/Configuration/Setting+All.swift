@@ -36,6 +36,8 @@ extension Setting {
         "A client that takes nothing of what is there for it for so long is disconnected; it can re-attach.")
     static let eventRetention = integer(
         "EVENT_RETENTION_HOURS", 24, in: 1...8760, "How long a finished stream can be replayed token by token.")
+    static let jobRetention = integer(
+        "JOB_RETENTION_HOURS", 720, in: 1...87_600, "How long a job that has ended is kept, with its errors.")
     static let rateLimitDelay = milliseconds(
         "PROVIDER_429_DELAY_MS", 15_000, "Wait after a 429 without Retry-After.")
     static let retryDelay = milliseconds(
@@ -67,8 +69,8 @@ extension Setting {
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
         metricsToken, enableCORS, corsOrigin, trustProxy, slots, shutdownGrace, publishInterval, heartbeatInterval,
-        clientStall,
-        eventRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
+        clientStall, eventRetention, jobRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken,
+        providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,
     ]

@@ -50,7 +50,7 @@ struct QueueDepthTests {
                 try await database.pool.query("SELECT current_database()::text").decodeFirst(String.self))
             let test = QueueUnderTest(queue: database.queue, events: { _ in [] }) { _ in }
             try await TestCluster.withConnection(to: name) { connection in
-                for (name, value) in try TestCluster.configuration().withOnePlan.runtimeParameters {
+                for (name, value) in try TestCluster.configuration().forClaims.runtimeParameters {
                     _ = try await connection.query("SELECT set_config(\(name), \(value), false)")
                 }
                 try await fill(connection, 60_000, tenant: Fixture.id(), lane: .embedding)

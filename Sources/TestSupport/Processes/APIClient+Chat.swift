@@ -6,7 +6,9 @@ extension APIClient {
     package func modelID(_ model: String) async throws -> String {
         let models = try await call("GET", "/api/models")
         let found = models["system"]?.arrayValue?.first { $0["model"]?.stringValue == model }
-        guard let id = found?["id"]?.stringValue else { throw Unheard(hasEnded: true, last: ["\(models)"]) }
+        guard let id = found?["id"]?.stringValue else {
+            throw Unheard(hasEnded: true, last: ["no model \(model) in \(models)"])
+        }
         return id
     }
 
@@ -72,7 +74,7 @@ extension APIClient {
         while true {
             let value = try await call("GET", path)
             if isReached(value) { return value }
-            if .now > deadline { throw Unheard(hasEnded: false, last: ["\(value)"]) }
+            if .now > deadline { throw Unheard(hasEnded: false, last: ["GET \(path): \(value)"]) }
         }
     }
 }

@@ -9,10 +9,17 @@ package actor HTTPExchange {
     package struct Broken: Error, CustomStringConvertible {
         /// The time ran out; else the peer left.
         package let isLate: Bool
+        /// The first line of what was asked.
+        package let request: String
+        /// How many bytes came in all.
+        package let receivedBytes: Int
         /// The last bytes.
         package let received: String
         /// For the test's report.
-        package var description: String { "\(isLate ? "nothing in time" : "the connection ended") after: \(received)" }
+        package var description: String {
+            let what = isLate ? "nothing in time" : "the connection ended"
+            return "\(request): \(what) after \(receivedBytes) bytes: \(received)"
+        }
     }
 
     /// An answer's head.
@@ -28,6 +35,8 @@ package actor HTTPExchange {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
     private let descriptor: Int32
+    private let firstLine: String
+    private var receivedBytes = 0
     private var registration: Registration?
     private var unsent: ArraySlice<UInt8>
     private var received: [UInt8] = []
@@ -43,6 +52,7 @@ package actor HTTPExchange {
     package init(_ request: [UInt8], to address: SocketAddress, receiveBufferBytes: Int32? = nil) async throws {
         loop = try TestCluster.loops.get().next()
         unsent = request[...]
+        firstLine = String(decoding: request.prefix { $0 != 0x0D }, as: UTF8.self)
         descriptor = try Socket.connect(numericHost: address.host, port: address.port)
         if let receiveBufferBytes { try Socket.setReceiveBuffer(descriptor, bytes: receiveBufferBytes) }
         try begin()
@@ -86,6 +96,7 @@ package actor HTTPExchange {
             let count = try Socket.read(descriptor, into: &chunk)
             if count == 0 { return end() }
             received += chunk[..<count]
+            receivedBytes += count
             waiter.take()?.resume(returning: true)
         }
     }
@@ -115,27 +126,26 @@ package actor HTTPExchange {
 
     // MARK: Reading
 
-    private func more(until deadline: ContinuousClock.Instant) async throws {
-        let seen = received.count
-        if !isEnded {
-            let timer = loop.schedule(at: deadline) { [self] in
+    /// Waits for bytes beyond those the caller has looked at. The caller counts, and all is decided in one place that
+    /// nothing can come between: on its way here the call may have been suspended, and more may have arrived.
+    private func more(than seen: Int, until deadline: ContinuousClock.Instant) async throws {
+        var timer: TimerID?
+        let isInTime = await withCheckedContinuation { continuation in
+            if isEnded || received.count > seen { return continuation.resume(returning: true) }
+            waiter = continuation
+            timer = loop.schedule(at: deadline) { [self] in
                 assumeIsolated { $0.waiter.take()?.resume(returning: false) }
             }
-            let isInTime = await withCheckedContinuation { continuation in
-                if isEnded || received.count > seen {
-                    continuation.resume(returning: true)
-                } else {
-                    waiter = continuation
-                }
-            }
-            loop.cancel(timer)
-            if !isInTime { throw broken(isLate: true) }
         }
-        if received.count == seen { throw broken(isLate: false) }
+        if let timer { loop.cancel(timer) }
+        if !isInTime { throw broken(isLate: true) }
+        if received.count <= seen { throw broken(isLate: false) }
     }
 
     private func broken(isLate: Bool) -> Broken {
-        Broken(isLate: isLate, received: String(decoding: (body + received).suffix(500), as: UTF8.self))
+        Broken(
+            isLate: isLate, request: firstLine, receivedBytes: receivedBytes,
+            received: String(decoding: (body + received).suffix(500), as: UTF8.self))
     }
 
     private func line(until deadline: ContinuousClock.Instant) async throws -> String {
@@ -146,7 +156,7 @@ package actor HTTPExchange {
                 return String(decoding: received[..<index].filter { $0 != 0x0D }, as: UTF8.self)
             }
             start = received.count
-            try await more(until: deadline)
+            try await more(than: start, until: deadline)
         }
     }
 
@@ -170,13 +180,13 @@ package actor HTTPExchange {
             return String(decoding: body, as: UTF8.self)
         }
         let count = head.fields["content-length"].flatMap { Int($0) } ?? 0
-        while received.count < count { try await more(until: deadline) }
+        while case let seen = received.count, seen < count { try await more(than: seen, until: deadline) }
         return String(decoding: received[..<count], as: UTF8.self)
     }
 
     private func chunk(until deadline: ContinuousClock.Instant) async throws {
         guard let count = Int(try await line(until: deadline), radix: 16) else { throw broken(isLate: false) }
-        while received.count < count + 2 { try await more(until: deadline) }
+        while case let seen = received.count, seen < count + 2 { try await more(than: seen, until: deadline) }
         body += received[..<count]
         received.removeFirst(count + 2)
         if count == 0 { hasWholeBody = true }

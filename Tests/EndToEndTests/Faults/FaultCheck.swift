@@ -8,7 +8,7 @@ struct FaultCheck {
     let deployment: Deployment
     let fleet: FaultFleet
     let outcomes: [FaultOutcome]
-    let crashes: [ContinuousClock.Instant]
+    let crashes: [ClosedRange<ContinuousClock.Instant>]
 
     func violations() async throws -> [String] {
         var violations: [String] = []
@@ -116,7 +116,7 @@ struct FaultCheck {
                 && !(request.isStreamed && outcome.turn.provider?.name == "refuseStream")
         }
         let takenBack = calls.count { call in
-            crashes.contains { call.arrivedAt <= $0 && call.arrivedAt.duration(to: $0) < .seconds(1) }
+            crashes.contains { ($0.lowerBound - .seconds(1)...$0.upperBound).contains(call.arrivedAt) }
         }
         let isStopped = outcome.reply.last("complete")?["finishReason"] == "cancelled"
         var found: [String] = []

@@ -14,8 +14,8 @@ struct FaultRun {
     let deployment: Deployment
     let fleet: FaultFleet
     private let leases = LeaseWatch()
-    /// When the database was crashed: what it had not yet written to its disk then is gone.
-    private let crashes = Recorder<[ContinuousClock.Instant]>([])
+    /// From the order to crash the database until it was down: what it had not yet written to its disk is gone.
+    private let crashes = Recorder<[ClosedRange<ContinuousClock.Instant>]>([])
 
     /// - Returns: every invariant that was broken; none when all is well.
     static func violations(of plan: FaultPlan) async throws -> [String] {
@@ -94,8 +94,9 @@ struct FaultRun {
                     }
                 } else if case .crashDatabase = moment.step {
                     // In the line of the schedule: what needs the database comes after it.
-                    crashes.withLock { $0.append(.now) }
+                    let ordered = ContinuousClock.now
                     try await cluster.crash()
+                    crashes.withLock { $0.append(ordered...ContinuousClock.now) }
                     try await cluster.start()
                 } else {
                     group.addTask { try await perform(moment.step, sessions) }

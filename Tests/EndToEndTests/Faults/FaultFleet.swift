@@ -36,6 +36,7 @@ struct FaultFleet: Sendable {
     /// Its follower starts while it ends, as in a rolling restart.
     func end(worker: Int) async throws {
         guard let ending = take(workers, worker) else { return }
+        while ending.child.isRunning, try !ending.takesSignals() { await Pause.short() }
         ending.terminate()
         try await start(in: workers, worker, .work)
         // Without its database it cannot leave in order and is cut off after its grace: that is 1. It never hangs.

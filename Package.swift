@@ -32,6 +32,8 @@ let package = Package(
     products: [
         .executable(name: "switchyard", targets: ["Switchyard"]),
         .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"]),
+        // Loaded into processes under test, never linked.
+        .library(name: "ClockShift", type: .dynamic, targets: ["ClockShift"]),
     ],
     targets: [
         // C libraries: each is imported by exactly one Swift module.
@@ -115,8 +117,10 @@ let package = Package(
                 "Postgres",
                 "Runtime", "TestSupport",
             ]),
+        .target(name: "ClockShift", path: "Tests/ClockShift", cSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "Switchyard", "TestSupport"], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["JSON", "Postgres", "Runtime", "Switchyard", "TestSupport"],
+            swiftSettings: strict),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
         tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Runtime", "TestSupport"]),
     ]

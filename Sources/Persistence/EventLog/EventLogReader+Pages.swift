@@ -76,11 +76,4 @@ extension EventLogReader {
             return try await read(job, after: .beginning, limit: 1).first?.cursor
         } catch { throw PersistenceError(error) }
     }
-
-    /// Whether a lease ever wrote for a job, as far as the log is kept.
-    package func hasWritten(_ lease: Lease) async throws(PersistenceError) -> Bool {
-        do throws(PostgresError) {
-            return try await leaseExists(lease.job, lease: lease.number)
-        } catch { throw PersistenceError(error) }
-    }
 }

@@ -45,9 +45,7 @@ package struct StreamSource: Sendable {
     package init(
         configuration: PostgresConfiguration, pool: PostgresPool, loop: EventLoop, blocking: BlockingPool
     ) {
-        var configuration = configuration
-        configuration.applicationName = "switchyard stream"
-        self.configuration = configuration
+        self.configuration = configuration.serving("stream")
         self.loop = loop
         self.blocking = blocking
         reader = EventLogReader(pool: pool)

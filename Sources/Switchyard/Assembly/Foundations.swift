@@ -44,16 +44,17 @@ struct Foundations {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
-        postgres = try configuration.postgres(application: "switchyard").withIndexedPlans
+        postgres = try configuration.postgres(application: "switchyard/start").withIndexedPlans
         let keys = try KeyMaterial(configuration)
         signingKey = keys.signingKey
         loops = try EventLoopGroup(count: 2)
         blocking = BlockingPool(threadCount: 2, queueLimit: 256)
         pool = PostgresPool(
-            name: "main", postgres, limits: Self.limits(configuration.poolSize), loops: loops.loops,
+            name: "main", postgres.serving("pool"), limits: Self.limits(configuration.poolSize), loops: loops.loops,
             blocking: blocking, logger: logger, metrics: metrics)
         claimer = PostgresPool(
-            name: "claimer", postgres.forClaims, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
+            name: "claimer", postgres.serving("claimer").forClaims, limits: Self.limits(1), loops: [loops.loops[0]],
+            blocking: blocking,
             logger: logger, metrics: metrics)
         database = Database(pool)
         ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
@@ -64,7 +65,7 @@ struct Foundations {
             database: database, keyRing: keys.keyRing, environment: Self.systemModels(configuration))
         notifier = WakeNotifier(
             connection: DedicatedConnection(
-                postgres, applicationName: "switchyard notifier", asynchronousCommit: true, loop: loops.loops[0],
+                postgres, applicationName: "switchyard/notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
         queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
     }

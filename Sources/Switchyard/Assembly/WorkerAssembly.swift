@@ -29,7 +29,7 @@ struct WorkerAssembly {
         let publisher = Publisher(
             appender: EventLogWriter(
                 connection: DedicatedConnection(
-                    foundations.postgres, applicationName: "switchyard publisher", asynchronousCommit: true,
+                    foundations.postgres, applicationName: "switchyard/publisher", asynchronousCommit: true,
                     loop: loops.loops[0], blocking: foundations.blocking, logger: logger)),
             loop: loops.loops[0], interval: configuration.publishInterval, now: now, logger: logger, metrics: metrics)
         let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0])
@@ -40,7 +40,8 @@ struct WorkerAssembly {
             wake: wake, now: now, logger: logger, metrics: workerMetrics)
         let wakeUps = WakeUps()
         let listener = PostgresListener(
-            foundations.postgres, channels: ["jobs", "cancel"], on: loops.loops[0], blocking: foundations.blocking,
+            foundations.postgres.serving("listener"), channels: ["jobs", "cancel"], on: loops.loops[0],
+            blocking: foundations.blocking,
             logger: logger, metrics: metrics,
             callbacks: PostgresListener.Callbacks(
                 onNotification: { channel, payload in

@@ -21,6 +21,17 @@ package struct SimulatedRequest: Sendable {
 
     /// The body as text.
     package var text: String { String(decoding: body, as: UTF8.self) }
+    /// The model that it asks.
+    package var model: String { call.model }
+    /// Whether it asks for pieces.
+    package var isStreamed: Bool { call.streams }
+
+    private var call: SimulatedChatCall {
+        // What is no JSON asks for nothing.
+        do throws(JSONError) { return SimulatedChatCall(try JSONParser.parse(body)) } catch {
+            return SimulatedChatCall(.null)
+        }
+    }
 }
 
 /// A connection as the simulator saw it.

@@ -37,8 +37,21 @@ final class ChatRun: JobRun {
             try await write(.restart(StreamRestart(attempt: Int(job.attempt), reason: restartReason, keptBytes: 0)))
         }
         let context = try await ChatContext.load(payload, of: job, with: services)
+        try await beginCall(1, payload, context)
+        let settings = services.settings.current
+        if settings.usageEmit && !settings.usageProviderOnly {
+            try await write(.usage(context.plan.estimatedUsage()))
+        }
+        try await answer(payload, context)
+        return nil
+    }
+
+    /// Every call that a provider may charge for has its row in the ledger before it is made.
+    private func beginCall(
+        _ number: Int16, _ payload: ChatPayload, _ context: ChatContext
+    ) async throws(JobFailure) {
         let call = ProviderCall(
-            lease: job.lease, number: 1, userID: job.userID, sessionID: payload.sessionID,
+            lease: job.lease, number: number, userID: job.userID, sessionID: payload.sessionID,
             messageID: payload.messageID, model: context.model.fields.model, provider: context.provider.name)
         do throws(PersistenceError) {
             try await services.replies.begin(
@@ -51,22 +64,18 @@ final class ChatRun: JobRun {
             state.context = context
             state.call = call
         }
-        let settings = services.settings.current
-        if settings.usageEmit && !settings.usageProviderOnly {
-            try await write(.usage(context.plan.estimatedUsage()))
-        }
-        try await answer(context)
-        return nil
     }
 
     private var restartReason: String { job.crashes > 0 ? "worker_lost" : "retry" }
 
     /// Asks in pieces, and once for the whole when the provider accepts but does not, or cannot, stream.
-    private func answer(_ context: ChatContext) async throws(JobFailure) {
+    private func answer(_ payload: ChatPayload, _ context: ChatContext) async throws(JobFailure) {
         do throws(ProviderError) {
             try await readStream(context)
         } catch {
             guard Self.mayAskForWhole(after: error) else { throw JobFailure(error) }
+            // A stream that was refused cost nothing: its row serves for the second call too.
+            if error.cause != .streamingRefused { try await beginCall(2, payload, context) }
             let whole: ProviderCompletion
             do throws(ProviderError) { whole = try await context.provider.complete(context.request) } catch {
                 throw JobFailure(error)

@@ -30,8 +30,8 @@ actor StreamClient {
         var count = 0
         var openCount = 0
         var endedCount = 0
-        /// Bytes of all streams, heads included.
-        var receivedBytes = 0
+        /// Of streams that wait for nothing else.
+        var heartbeatCount = 0
         /// Streams that should have brought tokens and did not bring them all and a proper end.
         var brokenCount = 0
         /// What the first few of them said last.
@@ -48,7 +48,7 @@ actor StreamClient {
         var firstTokenMilliseconds: Double?
         var isOpen = false
         var isEnded = false
-        var receivedBytes = 0
+        var heartbeatCount = 0
         /// The last bytes that held no token, or came after the last one.
         var tail: [UInt8] = []
 
@@ -60,6 +60,8 @@ actor StreamClient {
 
     private static let lastEvent = Array("event: complete\n".utf8)
     private static let goodHead = Array("HTTP/1.1 200 ".utf8)
+    /// A chunk with a comment and a blank line.
+    private static let heartbeat = Array("8\r\n: ping\n\n\r\n".utf8)
     private static let tailBytes = 1500
 
     private nonisolated let loop: EventLoop
@@ -93,8 +95,8 @@ actor StreamClient {
         loop.cancel(timer)
     }
 
-    /// Bytes that came so far.
-    var receivedBytes: Int { streams.reduce(0) { $0 + $1.receivedBytes } }
+    /// Heartbeats that came so far to streams that wait for nothing else.
+    var heartbeatCount: Int { streams.reduce(0) { $0 + $1.heartbeatCount } }
 
     /// Everything so far; streams that have not ended lack what has not come.
     func outcome() -> Outcome {
@@ -102,7 +104,7 @@ actor StreamClient {
         for stream in streams {
             outcome.lostTokenCount += max(0, stream.expectedTokenCount - stream.scanner.count)
             outcome.misplacedTokenCount += stream.scanner.misplacedCount
-            outcome.receivedBytes += stream.receivedBytes
+            outcome.heartbeatCount += stream.heartbeatCount
             if let first = stream.firstTokenMilliseconds { outcome.firstTokenMilliseconds.append(first) }
             guard stream.expectedTokenCount > 0, !stream.isWhole else { continue }
             outcome.brokenCount += 1
@@ -177,11 +179,13 @@ actor StreamClient {
             samples.append(Sample(sentMicroseconds: sent, delayMicroseconds: Int32(clamping: now - sent)))
         }
         streams[index].scanner = scanner
-        streams[index].receivedBytes += count
         if before == 0, scanner.count > 0 {
             streams[index].firstTokenMilliseconds = streams[index].due.elapsed.milliseconds
         }
-        if streams[index].isOpen && streams[index].expectedTokenCount == 0 { return }
+        if streams[index].isOpen && streams[index].expectedTokenCount == 0 {
+            if buffer.starts(with: Self.heartbeat) { streams[index].heartbeatCount += 1 }
+            return
+        }
         guard scanner.count == before || scanner.count >= streams[index].expectedTokenCount else { return }
         streams[index].tail += buffer[..<count]
         if !streams[index].isOpen, streams[index].tail.starts(with: Self.goodHead) {

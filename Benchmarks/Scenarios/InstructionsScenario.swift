@@ -21,10 +21,22 @@ struct InstructionsScenario: Scenario {
     func run(_ options: BenchmarkOptions) async throws -> [Figure] {
         let repetitions = options.count(quick: 200, normal: 1000, full: 5000)
         let previous = try Self.previous()
+        let program = try await Self.strippedProgram()
+        let result: Result<[Figure], any Error>
+        do {
+            result = .success(try await measure(program, repetitions, previous))
+        } catch { result = .failure(error) }
+        try FileManager.default.removeItem(atPath: program)
+        return try result.get()
+    }
+
+    private func measure(
+        _ program: String, _ repetitions: Int, _ previous: [String: Double]
+    ) async throws -> [Figure] {
         var figures: [Figure] = []
         for path in HotPath.allCases {
-            let few = try await Self.measure(path, repetitions)
-            let many = try await Self.measure(path, repetitions * 2)
+            let few = try await Self.measure(path, repetitions, program)
+            let many = try await Self.measure(path, repetitions * 2, program)
             let instructions = (many.instructions - few.instructions) / Double(repetitions)
             figures.append(Figure("\(path.rawValue)", instructions, "instructions"))
             figures.append(
@@ -54,13 +66,24 @@ struct InstructionsScenario: Scenario {
         return figures
     }
 
-    private static func measure(_ path: HotPath, _ repetitions: Int) async throws -> Count {
+    /// A copy of this program without debug information, which callgrind does not understand and gives up on.
+    private static func strippedProgram() async throws -> String {
+        let copy = "/tmp/switchyard-bench-\(ProcessInfo.processInfo.processIdentifier)"
+        let process = try await ChildProcess.start(
+            "/usr/bin/strip", ["--strip-debug", "-o", copy, try BenchmarkDeployment.sibling("switchyard-bench")],
+            environment: ["PATH": "/usr/bin:/bin"])
+        let status = await process.exitStatus()
+        guard status == .exited(0) else { throw BenchmarkFailure(process.lines.elements) }
+        return copy
+    }
+
+    private static func measure(_ path: HotPath, _ repetitions: Int, _ program: String) async throws -> Count {
         let file = "/tmp/switchyard-callgrind-\(ProcessInfo.processInfo.processIdentifier)"
         let process = try await ChildProcess.start(
             callgrind,
             [
                 "--tool=callgrind", "--callgrind-out-file=\(file)", "--dump-instr=no", "--compress-strings=no",
-                try BenchmarkDeployment.sibling("switchyard-bench"), HotPath.command, path.rawValue, "\(repetitions)",
+                program, HotPath.command, path.rawValue, "\(repetitions)",
             ],
             // A hash table's order must not differ from run to run.
             environment: ["PATH": "/usr/bin:/bin", "SWIFT_DETERMINISTIC_HASHING": "1"])

@@ -31,6 +31,7 @@ let package = Package(
     name: "switchyard",
     products: [
         .executable(name: "switchyard", targets: ["Switchyard"]),
+        .executable(name: "switchyard-bench", targets: ["SwitchyardBench"]),
         .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"]),
         // Loaded into processes under test, never linked.
         .library(name: "ClockShift", type: .dynamic, targets: ["ClockShift"]),
@@ -84,9 +85,10 @@ let package = Package(
         .executableTarget(
             name: "SwitchyardBench",
             dependencies: [
-                "Chat", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Runtime", "TestSupport",
-                "Worker",
-            ], path: "Benchmarks", exclude: ["README.md", "pgbench", "results"], swiftSettings: strict),
+                "API", "Chat", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Providers",
+                "Runtime",
+                "TestSupport", "Worker",
+            ], path: "Benchmarks", exclude: ["README.md", "peers", "pgbench", "results"], swiftSettings: strict),
         .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),

@@ -24,6 +24,7 @@ final class SimulatorConnection {
     private var pendingStep: SimulatorScript.Step?
     private var scriptStart = ContinuousClock.now
     private var isLastRequest = false
+    private var isBlocked = false
     private var isClosed = false
 
     init(_ descriptor: Int32, loop: EventLoop, records: SimulatorRecords, onClose: @escaping () -> Void) {
@@ -147,7 +148,8 @@ final class SimulatorConnection {
     private func flush() {
         guard !isClosed, let registration else { return }
         var sent = 0
-        var isBlocked = false
+        let wasBlocked = isBlocked
+        isBlocked = false
         do {
             while sent < outbox.count && !isBlocked {
                 do throws(SystemError) {
@@ -158,7 +160,7 @@ final class SimulatorConnection {
                 }
             }
             if sent > 0 { outbox.removeFirst(sent) }
-            try loop.update(registration, isBlocked ? [.read, .write] : .read)
+            if isBlocked != wasBlocked { try loop.update(registration, isBlocked ? [.read, .write] : .read) }
         } catch { close(by: .client) }
     }
 

@@ -138,8 +138,14 @@ final class SimulatorRecords: Sendable {
 
     private func changeConnection(_ number: Int, _ body: (inout SimulatedConnection) -> Void) {
         change { state in
-            guard let index = state.connections.lastIndex(where: { $0.number == number }) else { return }
-            body(&state.connections[index])
+            // Called for every token: the numbers rise, so a connection is found without looking at all of them.
+            var (low, high) = (0, state.connections.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if state.connections[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            guard low < state.connections.count, state.connections[low].number == number else { return }
+            body(&state.connections[low])
         }
     }
 

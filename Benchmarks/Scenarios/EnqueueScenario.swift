@@ -64,7 +64,7 @@ struct EnqueueScenario: Scenario {
         try await BenchmarkDeployment.with { deployment in
             try await BenchmarkQueue.with(deployment, connections: connections) { queue in
                 let enqueue: @Sendable () async throws -> Void = {
-                    queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]))
+                    queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]).wake)
                 }
                 let insert: @Sendable () async throws -> Void = {
                     try await queue.pool.execute(BareInsert.one(queue.noop()))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import JSON
+import Jobs
 import Persistence
 import Postgres
 import Runtime
@@ -106,7 +107,7 @@ struct SoakScenario: Scenario {
         var number = 0
         while ContinuousClock.now < end {
             _ = try await arrivals.arrival(number)
-            queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]))
+            queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]).wake)
             number += 1
         }
         return number

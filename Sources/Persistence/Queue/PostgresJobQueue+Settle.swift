@@ -67,7 +67,7 @@ extension PostgresJobQueue {
                     lease.job, lease: lease.number, state: .cancelled, attempt: attempt, startedAt: startedAt,
                     result: nil, errorCode: nil, errorMessage: nil))
         case .again(let delay, let attemptSpent, let hadOutput, let failure):
-            statements.append(Self.record(failure, lease, attempt))
+            if failure.class != .waiting { statements.append(Self.record(failure, lease, attempt)) }
             statements.append(
                 SettleStatements.deferJob(
                     lease, attempt: attemptSpent ? attempt : attempt - 1, crashes: crashes, hadOutput: hadOutput,

@@ -63,7 +63,7 @@ extension EndToEnd {
                 let parked = try await client.job(first.jobID) { $0["state"] == "scheduled" }
                 #expect(parked["attempt"] == 0)
                 var crowd: [ReplyStream] = []
-                for _ in 0..<60 {
+                for _ in 0..<200 {
                     let session = try await client.newSession(model: Deployment.model, title: "Crowd")
                     crowd.append(try await client.post(simulate(["tokens": 2]), to: session))
                 }
@@ -77,13 +77,13 @@ extension EndToEnd {
                 let answered = try await first.read(within: .seconds(20))
                 #expect(answered.last("complete") != nil)
                 for stream in crowd {
-                    let job = try await client.job(stream.jobID, within: .seconds(20)) { $0["state"] == "completed" }
+                    let job = try await client.job(stream.jobID, within: .seconds(30)) { $0["state"] == "completed" }
                     #expect(job["attempt"] == 1)
                 }
                 let requests = deployment.simulator.requests
                 let refused = try #require(requests.first)
                 let others = requests.dropFirst().filter { !$0.text.contains("sim/other") }
-                #expect(others.count == 61)
+                #expect(others.count == 201)
                 for request in others {
                     #expect(refused.arrivedAt.duration(to: request.arrivedAt) >= .seconds(4))
                 }

@@ -108,7 +108,7 @@ enum ProviderStatements {
     }
 
     /// What every process has to know: gates, blocks, breakers. Times are told as microseconds from now, so that no
-    /// process compares its clock with the database's.
+    /// process compares its clock with the database's. A trouble that nobody has met for an hour is none any more.
     static let statuses: SQL = """
         SELECT model, gate, max_concurrent, requests_per_minute, tokens_per_minute,
                CASE WHEN blocked_until > clock_timestamp()
@@ -117,7 +117,8 @@ enum ProviderStatements {
                CASE WHEN breaker_until > clock_timestamp()
                     THEN (extract(epoch FROM breaker_until - clock_timestamp()) * 1000000)::bigint END
         FROM providers
-        WHERE gate IS NOT NULL OR blocked_until > clock_timestamp() OR breaker_state <> 0 OR breaker_failures > 0
+        WHERE gate IS NOT NULL OR blocked_until > clock_timestamp()
+           OR ((breaker_state <> 0 OR breaker_failures > 0) AND breaker_failed_at > clock_timestamp() - interval '1 hour')
         """
 
     /// Nobody asks until then; a block that is longer stands. Index: providers_pkey.
@@ -206,7 +207,7 @@ enum ProviderStatements {
     static let tidy: SQL = """
         DELETE FROM providers p
         WHERE max_concurrent IS NULL AND requests_per_minute IS NULL AND tokens_per_minute IS NULL
-          AND breaker_state = 0 AND updated_at < now() - interval '1 hour'
+          AND updated_at < now() - interval '1 hour'
           AND (blocked_until IS NULL OR blocked_until < now())
           AND (gate IS NULL OR NOT EXISTS (SELECT FROM jobs j WHERE j.gate = p.gate AND j.gate > 0 AND j.state IS NULL))
         """

@@ -192,7 +192,8 @@ struct ProviderStoreTests {
         let store = try store()
         try await store.tidy()
         #expect(try await status(shared)?.gate == gate)
-        try await TestDatabase.required().pool.execute("UPDATE providers SET updated_at = now() - interval '2 hours'")
+        try await TestDatabase.required().pool.execute(
+            "UPDATE providers SET updated_at = now() - interval '2 hours' WHERE model = \(shared)")
         try await store.tidy()
         #expect(try await status(shared) == nil)
     }

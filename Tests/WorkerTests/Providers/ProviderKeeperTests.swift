@@ -1,83 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
-import Cryptography
 import Jobs
-import Observability
 import Persistence
-import Postgres
 import Providers
-import Runtime
 import TestSupport
 import Testing
 
 @testable import Worker
 
-/// Several keepers, as several processes would have them, on one database.
 @Suite(.timeLimit(.minutes(1)), .enabled(if: TestCluster.url != nil))
 struct ProviderKeeperTests {
-    private struct Setting: Sendable {
-        let keepers: [ProviderKeeper]
-        let model: ResolvedModel
-        let database: TestDatabase
-    }
-
-    /// Runs so many keepers that tell each other what they have to tell.
-    private func with(
-        keepers count: Int, _ limits: ProviderLimits, minute: Duration = .seconds(60),
-        _ body: @Sendable (Setting) async throws -> Void
-    ) async throws {
-        try await TestDatabase.withMigrated { database in
-            let rules = BudgetRules(minute: minute)
-            let models = ModelStore(
-                database: database.database,
-                keyRing: KeyRing(current: try EncryptionKey(text: String(repeating: "k", count: 40))),
-                environment: SystemModels([], startedAt: WorkerFixture.now) { _, _ in
-                    SystemModels.Traits(contextLimitTokens: 1000, supportsImages: false)
-                })
-            let id: ModelID = WorkerFixture.id()
-            _ = try await models.create(
-                id, owner: nil,
-                ModelFields(
-                    name: "limited", provider: .local, apiURL: "", model: "local", supportsImages: false,
-                    contextLimitTokens: 1000, limits: limits), apiKey: nil)
-            let all = Recorder<[ProviderKeeper]>([])
-            let store = ProviderStore(
-                database: database.database, rules: rules,
-                breakerRules: CircuitBreaker.Rules(threshold: 3, base: .milliseconds(200)))
-            let keepers = (0..<count).map { _ in
-                ProviderKeeper(
-                    store: store, id: WorkerFixture.id(), rules: rules,
-                    policy: RetryPolicy(rateLimitDelay: .milliseconds(300)),
-                    surroundings: ProviderKeeper.Surroundings(
-                        isBeating: { true }, freeSlots: { 0 }, wakeWorker: {},
-                        tellOthers: { for keeper in all.withLock({ $0 }) { keeper.changed() } }),
-                    logger: .discard, metrics: ProviderMetrics(MetricsRegistry()))
-            }
-            all.withLock { $0 = keepers }
-            let model = try await models.resolve(id, for: WorkerFixture.id(), defaultID: nil)
-            let shutdown = ShutdownSignal()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for keeper in keepers { group.addTask { try await keeper.run(shutdown) } }
-                do { try await body(Setting(keepers: keepers, model: model, database: database)) } catch {
-                    group.cancelAll()
-                    throw error
-                }
-                shutdown.trigger()
-                try await group.waitForAll()
-            }
-            #expect(try await store.holders().isEmpty)
-            all.withLock { $0 = [] }
-        }
-    }
-
-    private func request() -> ProviderRequest {
-        ProviderRequest(
-            endpoint: ProviderEndpoint(baseURL: ""), model: "local", messages: [ChatMessage(role: .user, content: "hi")]
-        )
-    }
-
     @Test func `calls under way are never more than the limit over all processes`() async throws {
-        try await with(keepers: 3, ProviderLimits(maximumConcurrent: 4)) { setting in
+        try await KeeperFixture.with(keepers: 3, ProviderLimits(maximumConcurrent: 4)) { setting in
             let underWay = Recorder<(now: Int, most: Int, done: Int)>((0, 0, 0))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for keeper in setting.keepers {
@@ -88,7 +22,7 @@ struct ProviderKeeperTests {
                             for _ in 0..<4 {
                                 while true {
                                     do throws(ProviderError) {
-                                        _ = try await provider.admit(request()).complete()
+                                        _ = try await provider.admit(KeeperFixture.request()).complete()
                                         break
                                     } catch {
                                         #expect(error.cause == .withheld && error.code == .providerBusy)
@@ -109,7 +43,7 @@ struct ProviderKeeperTests {
 
     @Test func `calls begun within any minute are never more than the limit over all processes`() async throws {
         let minute = Duration.seconds(3)
-        try await with(keepers: 2, ProviderLimits(requestsPerMinute: 10), minute: minute) { setting in
+        try await KeeperFixture.with(keepers: 2, ProviderLimits(requestsPerMinute: 10), minute: minute) { setting in
             let starts = Recorder<[ContinuousClock.Instant]>([])
             let end = ContinuousClock.now + minute * 2.5
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -119,7 +53,9 @@ struct ProviderKeeperTests {
                             let provider = ProtectedProvider(
                                 StartingProvider(starts), model: setting.model, keeper: keeper)
                             while ContinuousClock.now < end {
-                                do throws(ProviderError) { _ = try await provider.admit(request()).complete() } catch {
+                                do throws(ProviderError) {
+                                    _ = try await provider.admit(KeeperFixture.request()).complete()
+                                } catch {
                                     #expect(error.code == .rateLimited && error.cause == .withheld)
                                     try await ContinuousClock().sleep(for: .milliseconds(10))
                                 }
@@ -138,7 +74,7 @@ struct ProviderKeeperTests {
     }
 
     @Test func `a 429 stops every process until its time is over`() async throws {
-        try await with(keepers: 2, ProviderLimits()) { setting in
+        try await KeeperFixture.with(keepers: 2, ProviderLimits()) { setting in
             let (first, second) = (setting.keepers[0], setting.keepers[1])
             let refused = Date()
             first.report(.busy(for: .milliseconds(600)), of: setting.model.id)
@@ -148,11 +84,13 @@ struct ProviderKeeperTests {
             }
             while second.board.verdict(setting.model.id, at: .now) == .open { await Task.yield() }
             await #expect(throws: ProviderError.self) {
-                _ = try await ProtectedProvider(LocalProvider(), model: setting.model, keeper: second).admit(request())
+                _ = try await ProtectedProvider(LocalProvider(), model: setting.model, keeper: second).admit(
+                    KeeperFixture.request())
             }
             while second.board.verdict(setting.model.id, at: .now) != .open { await Task.yield() }
             #expect(refused.duration(to: .now) >= .milliseconds(600))
-            _ = try await ProtectedProvider(LocalProvider(), model: setting.model, keeper: second).admit(request())
+            _ = try await ProtectedProvider(LocalProvider(), model: setting.model, keeper: second).admit(
+                KeeperFixture.request())
         }
     }
 
@@ -162,7 +100,7 @@ struct ProviderKeeperTests {
     }
 
     @Test func `failures open the breaker for everybody and one success closes it`() async throws {
-        try await with(keepers: 2, ProviderLimits()) { setting in
+        try await KeeperFixture.with(keepers: 2, ProviderLimits()) { setting in
             let (first, second) = (setting.keepers[0], setting.keepers[1])
             for _ in 0..<3 { first.report(.failed, of: setting.model.id) }
             while second.board.verdict(setting.model.id, at: .now) == .open { await Task.yield() }
@@ -174,7 +112,7 @@ struct ProviderKeeperTests {
                         group.addTask {
                             let provider = ProtectedProvider(LocalProvider(), model: setting.model, keeper: keeper)
                             do throws(ProviderError) {
-                                _ = try await provider.admit(request())
+                                _ = try await provider.admit(KeeperFixture.request())
                                 return true
                             } catch { return error.code != .providerDown }
                         }
@@ -190,14 +128,14 @@ struct ProviderKeeperTests {
     }
 
     @Test func `a call that is let go or cancelled gives everything back`() async throws {
-        try await with(keepers: 1, ProviderLimits(maximumConcurrent: 1)) { setting in
+        try await KeeperFixture.with(keepers: 1, ProviderLimits(maximumConcurrent: 1)) { setting in
             let provider = ProtectedProvider(LocalProvider(), model: setting.model, keeper: setting.keepers[0])
-            var held: ProtectedCall? = try await provider.admit(request())
-            await #expect(throws: ProviderError.self) { _ = try await provider.admit(request()) }
+            var held: ProtectedCall? = try await provider.admit(KeeperFixture.request())
+            await #expect(throws: ProviderError.self) { _ = try await provider.admit(KeeperFixture.request()) }
             withExtendedLifetime(held) {}
             held = nil
             // Never sent: free at once.
-            held = try await provider.admit(request())
+            held = try await provider.admit(KeeperFixture.request())
             var stream: ProviderStream? = try await held?.stream()
             held = nil
             var iterator = stream?.makeAsyncIterator()
@@ -206,11 +144,11 @@ struct ProviderKeeperTests {
             // Cut in the middle: free when the provider has noticed.
             while true {
                 do throws(ProviderError) {
-                    held = try await provider.admit(request())
+                    held = try await provider.admit(KeeperFixture.request())
                     break
                 } catch { await Task.yield() }
             }
-            let waiter = Task { try await provider.admit(request()) }
+            let waiter = Task { try await provider.admit(KeeperFixture.request()) }
             waiter.cancel()
             await #expect(throws: ProviderError.self) { _ = try await waiter.value }
             withExtendedLifetime(held) {}

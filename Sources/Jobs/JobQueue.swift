@@ -12,6 +12,10 @@ package protocol JobQueue: Sendable {
     /// Takes jobs for free slots, best first, each under a new lease; never more than asked for.
     func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob]
 
+    /// Returns when every claim made before can no longer be taken back by a crash. Until then a run shows nothing: after
+    /// such a crash another one would begin without taking back what it showed.
+    func persist() async throws(JobQueueError)
+
     /// Ends a run, with the last events of its stream in the same transaction.
     func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]

@@ -20,13 +20,16 @@ struct StreamAttachment: Sendable {
 
     /// As above; without a cursor from the first event on. The message is looked up when it is needed.
     func attach(
-        _ job: JobID, _ user: UserID, after cursor: StreamCursor?, messageID: MessageID?, message: StoredMessage? = nil
+        _ job: JobID, _ user: UserID, after cursor: StreamCursor?, messageID: MessageID?,
+        message: StoredMessage? = nil, session: SessionID? = nil
     ) async throws(APIError) -> APIResponse {
         do {
             guard let record = try await services.queue.record(job, owner: user) else { throw APIError.notFound() }
             guard record.state.isEnd, let lost = try await lostPart(of: record, before: cursor) else {
                 try await checkLease(of: cursor, record)
-                return response(job: job, message: messageID, after: cursor ?? .beginning)
+                let session = message?.sessionID ?? session
+                return response(
+                    job: job, message: messageID, after: cursor ?? .beginning, session: session, state: record.state)
             }
             if let cursor, cursor.lease > record.lease { throw Self.unknownLease }
             var reply = message
@@ -44,10 +47,14 @@ struct StreamAttachment: Sendable {
         }
     }
 
-    /// The stream after a cursor.
-    func response(job: JobID, message: MessageID?, after cursor: StreamCursor) -> APIResponse {
+    /// The stream after a cursor; see ``StreamHub/subscribe(_:after:to:transform:session:state:)``.
+    func response(
+        job: JobID, message: MessageID?, after cursor: StreamCursor, session: SessionID? = nil, state: JobState? = nil
+    ) -> APIResponse {
         let hub = services.hub
-        return response(job: job, message: message) { hub.subscribe(job, after: cursor, to: $0) }
+        return response(job: job, message: message) {
+            hub.subscribe(job, after: cursor, to: $0, session: session, state: state)
+        }
     }
 
     private func response(

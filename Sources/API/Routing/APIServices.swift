@@ -68,7 +68,7 @@ package struct APIServices: Sendable {
         users = UserStore(database: database)
         refreshTokens = RefreshTokenStore(database: database)
         self.models = models
-        sessions = SessionStore(database: database)
+        sessions = SessionStore(database: database, onChange: notifier.changed)
         messages = MessageStore(database: database)
         self.settings = settings
         limiter = RateLimiter(

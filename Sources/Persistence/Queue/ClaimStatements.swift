@@ -11,7 +11,8 @@ enum ClaimStatements {
     /// locked rows are deleted by `ctid` (a TID scan): joining the locked set against `ready` reads all of it. The
     /// steps are materialized: under a nested loop a `LIMIT … SKIP LOCKED` can be executed again and take more than it
     /// was asked for. A job of a paused kind is moved aside instead, which a null lease says; the caller claims again.
-    /// Commits synchronously: a reply must not run twice after a crash.
+    /// Commits without waiting for the disk: `persist()` does that beside the
+    /// run, before anybody sees anything of it.
     ///
     /// Index: ready_pkey (lane, gate, tag) for each lane and gate, jobs_pkey.
     static func claim(_ limit: ClaimLimit, worker: WorkerID) -> SQL {

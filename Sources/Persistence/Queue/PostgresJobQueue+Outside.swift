@@ -35,6 +35,7 @@ extension PostgresJobQueue {
             .decodeFirst(MessageID.self, SessionID.self, UserID.self, String?.self, String?.self)
         var events: [StampedEvent] = []
         var statements: [SQL] = []
+        var change: (session: SessionID, kind: SessionChange.Kind)?
         if let (message, session, owner, model, provider) = reply {
             let fold = try await self.fold(job, in: transaction)
             let usage = try await usage(of: job, in: transaction)
@@ -49,11 +50,13 @@ extension PostgresJobQueue {
                 finishReason: isCancelled ? .cancelled : nil, failure: failure, usage: usage, model: model ?? "",
                 provider: provider ?? "", call: nil)
             statements += Self.statements(of: .reply(ended))
+            change = Self.change(of: .reply(ended))
             statements.append(EventStatements.appendUnfenced(events, of: job))
         }
         statements.append(Self.endJob(end, lease: number))
         if let key = end.promotes { statements.append(SettleStatements.promote(key)) }
         let results = try await transaction.pipeline(statements)
+        if let change { try tell(change, raised: results.first, in: transaction) }
         let lanes = end.promotes == nil ? [] : try results.last?.decode(Int16.self) ?? []
         return (Set(lanes.compactMap(Lane.init)), events)
     }

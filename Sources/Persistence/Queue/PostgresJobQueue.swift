@@ -11,15 +11,22 @@ package struct PostgresJobQueue: JobQueue {
     let pool: PostgresPool
     let claimer: PostgresPool
     let clock: DatabaseClock
+    let onSessionChange: SessionChangeHandler
 
     /// - Parameters:
     ///   - pool: for everything but claims.
-    ///   - claimer: one connection that only claims, so that nothing stands before a claim.
+    ///   - claimer: one connection that only claims, so that nothing stands before a claim, and does not wait for the
+    ///     disk.
     ///   - clock: stamps events that the queue itself writes.
-    package init(pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock) {
+    ///   - onSessionChange: told of what its transactions changed of sessions, after the commit.
+    package init(
+        pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock,
+        onSessionChange: @escaping SessionChangeHandler = { _ in }
+    ) {
         self.pool = pool
         self.claimer = claimer
         self.clock = clock
+        self.onSessionChange = onSessionChange
     }
 
     /// See ``JobQueue``. One transaction; sorted by id, so that two callers never wait for each other in a ring.

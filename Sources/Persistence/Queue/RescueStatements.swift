@@ -17,7 +17,7 @@ enum RescueStatements {
         INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
         SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt, l.crashes + 1, true
         FROM lost l JOIN jobs j ON j.id = l.job
-        RETURNING lane
+        RETURNING lane, job
         """
     }
 
@@ -43,7 +43,7 @@ enum RescueStatements {
         INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
         SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt - 1, l.crashes, true
         FROM lost l JOIN jobs j ON j.id = l.job
-        RETURNING lane
+        RETURNING lane, job
         """
     }
 

@@ -5,8 +5,8 @@ package import Observability
 import Postgres
 package import Runtime
 
-/// Tells workers of new work and of cancelled runs, and readers of events stored outside a run: after the commit and
-/// apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
+/// Tells workers of new work and of cancelled runs, and readers of events stored outside a run and of changed sessions:
+/// after the commit and apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
 /// database.
 ///
 /// Idle it sends at once; after a send it gathers for ``window``. What cannot be sent is dropped: workers poll.
@@ -23,6 +23,7 @@ package final class WakeNotifier: Service {
         case cancel(Lease)
         case announce([StampedEvent])
         case providers
+        case changed(SessionChange)
     }
 
     private static let window: Duration = .milliseconds(2)
@@ -43,9 +44,9 @@ package final class WakeNotifier: Service {
         self.connection = connection
         self.logger = logger
         sent = metrics.counter(
-            "switchyard_notifications_sent_total", help: "Wake-ups and cancels sent to workers, after coalescing.")
+            "switchyard_notifications_sent_total", help: "Notices sent to workers and readers, before coalescing.")
         dropped = metrics.counter(
-            "switchyard_notifications_dropped_total", help: "Wake-ups and cancels that could not be sent.")
+            "switchyard_notifications_dropped_total", help: "Notices that could not be sent.")
     }
 
     /// Hands over lanes whose new work is committed.
@@ -70,6 +71,12 @@ package final class WakeNotifier: Service {
         if notices.send(.announce(events)) == .full { dropped.increment() }
     }
 
+    /// Hands over a change of a session that is committed, for pages that show it. Untold ones are found by comparing
+    /// versions, later.
+    package func changed(_ change: SessionChange) {
+        if notices.send(.changed(change)) == .full { dropped.increment() }
+    }
+
     /// See `Service`. Shut down, it sends what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [notices] in notices.finish() }
@@ -87,18 +94,22 @@ package final class WakeNotifier: Service {
         var cancels = Set<Lease>()
         var events: [StampedEvent] = []
         var hasProviders = false
+        var changes: [SessionChange] = []
         for notice in batch {
             switch notice {
             case .wake(let lane): lanes.insert(lane)
             case .cancel(let lease): cancels.insert(lease)
             case .announce(let stored): events += stored
             case .providers: hasProviders = true
+            case .changed(let change): changes.append(change)
             }
         }
         var statements: [SQL] = []
         func add(_ channel: String, _ payloads: [String]) {
             if !payloads.isEmpty { statements.append(EventStatements.notify(channel: channel, payloads: payloads)) }
         }
+        // Before the wake-ups, so that a change of the woken worker's is heard after the one that woke it.
+        add(SessionNotification.channel, SessionNotification.encode(changes))
         add(Self.jobsChannel, lanes.map { "\($0.rawValue)" })
         add(Self.cancelChannel, cancels.map { "\($0.job) \($0.number)" })
         add(Self.providersChannel, hasProviders ? [""] : [])

@@ -92,4 +92,12 @@ package enum TurnSubmission: Sendable {
     case sessionNotFound
     /// The session has no such message.
     case parentNotFound
+
+    /// The turn that is stored; nil where none is.
+    package var turn: AcceptedTurn? {
+        switch self {
+        case .accepted(let turn, _, _, _), .repeated(let turn): turn
+        case .idempotencyMismatch, .busy, .sessionNotFound, .parentNotFound: nil
+        }
+    }
 }

@@ -31,17 +31,43 @@ package struct TurnStore: Sendable {
     /// Stores the turn, the placeholder of its reply, the job, the first events of its stream and, for a first
     /// turn, the title's job: all or nothing.
     ///
-    /// Lock order: idempotency key, serial key, session. An ambiguous commit is found out by repeating: the job's
-    /// id is the witness.
-    package func submit(_ turn: NewTurn) async throws(PersistenceError) -> TurnSubmission {
-        var attempt = 0
+    /// Workers may begin before the disk has it, because a person waits for both: `whenVisible` is told then, perhaps
+    /// again. What is returned is durable.
+    ///
+    /// Lock order: idempotency key, serial key, session. An ambiguous commit, and one that a crash has taken back, is
+    /// found out by repeating: the job's id is the witness.
+    package func submit(
+        _ turn: NewTurn, whenVisible: (TurnSubmission) -> Void = { _ in }
+    ) async throws(PersistenceError) -> TurnSubmission {
+        var failures = 0
         while true {
             do throws(PersistenceError) {
-                return try await submitOnce(turn, isRepeated: attempt > 0)
+                let submission = try await submitOnce(turn, isRepeated: failures > 0)
+                whenVisible(submission)
+                guard let job = submission.turn?.jobID else { return submission }
+                if try await isDurable(job) { return submission }
+                failures += 1
             } catch {
-                attempt += 1
-                guard error.mayHaveCommitted, attempt < 3 else { throw error }
+                // What failed before any commit needs no repetition.
+                guard error.mayHaveCommitted || failures > 0 && error.isRetryable else { throw error }
+                failures += 1
             }
+            if failures == Self.maximumFailures {
+                throw PersistenceError(.unavailable, detail: "whether the turn is stored cannot be found out")
+            }
+        }
+    }
+
+    private static let maximumFailures = 3
+
+    private func isDurable(_ job: JobID) async throws(PersistenceError) -> Bool {
+        do throws(PostgresError) {
+            let isThere = try await database.pool.query(DurabilityStatements.flush(with: job)).decodeFirst(Bool.self)
+            return isThere ?? false
+        } catch {
+            // Of no interest is why: the turn is looked for again.
+            if error.code == .cancelled { throw PersistenceError(error) }
+            return false
         }
     }
 
@@ -65,6 +91,7 @@ package struct TurnStore: Sendable {
     ) async throws -> TurnSubmission {
         let accepted = AcceptedTurn(
             jobID: turn.jobID, messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID)
+        var opening = [DurabilityStatements.commitAsynchronously]
         if let key = turn.idempotencyKey {
             switch try await IdempotencyStore.claim(
                 key, job: turn.jobID, outcome: accepted.stored, in: transaction)
@@ -80,10 +107,10 @@ package struct TurnStore: Sendable {
         }
         let gates = try await gates(of: turn, in: transaction)
         // A person waits for the first word: what need not wait for an answer travels together.
-        let opening = try await transaction.pipeline(
-            PostgresJobQueue.enqueueing(job(of: turn, gate: gates.reply), at: clock.now)
-                + [TurnStatements.lockSession(turn.sessionID, owner: turn.userID)])
-        guard let enqueued = opening.first, let session = opening.last,
+        opening += PostgresJobQueue.enqueueing(job(of: turn, gate: gates.reply), at: clock.now)
+        opening.append(TurnStatements.lockSession(turn.sessionID, owner: turn.userID))
+        let answers = try await transaction.pipeline(opening)
+        guard let enqueued = answers.dropFirst().first, let session = answers.last,
             let place = try PostgresJobQueue.place(in: enqueued)
         else {
             // The id is known: a commit of ours whose answer was lost.
@@ -120,7 +147,10 @@ package struct TurnStore: Sendable {
             statements += PostgresJobQueue.enqueueing(title, at: clock.now)
             wake.insert(.title)
         }
-        _ = try await transaction.pipeline(statements)
+        let results = try await transaction.pipeline(statements)
+        // The second of them is the session's.
+        try queue.tell(
+            (turn.sessionID, .messages([turn.userMessageID, turn.messageID])), raised: results[1], in: transaction)
         return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
     }
 

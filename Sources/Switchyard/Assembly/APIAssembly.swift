@@ -40,6 +40,7 @@ struct APIAssembly {
         var server = ServerConfiguration()
         server.host = configuration.host
         server.port = configuration.port
+        server.writeStallTimeout = configuration.clientStall
         services = [
             hub, api.limiter,
             HTTPServer(

@@ -58,7 +58,7 @@ struct Foundations {
             name: "main", postgres, limits: Self.limits(configuration.poolSize), loops: loops.loops,
             blocking: blocking, logger: logger, metrics: metrics)
         claimer = PostgresPool(
-            name: "claimer", postgres.withOnePlan, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
+            name: "claimer", postgres.forClaims, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
             logger: logger, metrics: metrics)
         database = Database(pool)
         ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
@@ -75,7 +75,7 @@ struct Foundations {
             connection: DedicatedConnection(
                 postgres, applicationName: "switchyard notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
-        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock)
+        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
     }
 
     private static func limits(_ maximum: Int) -> PostgresPool.Limits {

@@ -108,7 +108,8 @@ struct WorkerAssembly {
         let services = ChatServices(
             sessions: SessionStore(database: foundations.database),
             messages: MessageStore(database: foundations.database), models: foundations.models,
-            replies: ReplyStore(database: foundations.database), settings: foundations.settings,
+            replies: ReplyStore(database: foundations.database, onChange: foundations.notifier.changed),
+            settings: foundations.settings,
             providers: ProviderDirectory(
                 [.local: LocalProvider(), .openAI: OpenAIProvider(client: client)],
                 allowsPrivateAddresses: configuration.allowsPrivateProviders, keeper: keeper),

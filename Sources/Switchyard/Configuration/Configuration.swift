@@ -24,6 +24,7 @@ struct Configuration: Sendable {
     let shutdownGrace: Duration
     let publishInterval: Duration
     let heartbeatInterval: Duration
+    let clientStall: Duration
     let eventRetention: Duration
     let rateLimitDelay: Duration
     let retryDelay: Duration
@@ -64,6 +65,7 @@ struct Configuration: Sendable {
         shutdownGrace = reader.duration(.shutdownGrace)
         publishInterval = reader.duration(.publishInterval)
         heartbeatInterval = reader.duration(.heartbeatInterval)
+        clientStall = reader.duration(.clientStall)
         eventRetention = .seconds(3600 * reader.integer(.eventRetention))
         rateLimitDelay = reader.duration(.rateLimitDelay)
         retryDelay = reader.duration(.retryDelay)

@@ -31,6 +31,9 @@ extension Setting {
         "PUBLISH_INTERVAL_MS", 3, in: 0...1000, "Least time between two flushes of the token stream.")
     static let heartbeatInterval = milliseconds(
         "SSE_HEARTBEAT_INTERVAL_MS", 15_000, in: 100...3_600_000, "Time between `: ping` comments on event streams.")
+    static let clientStall = milliseconds(
+        "CLIENT_STALL_TIMEOUT_MS", 60_000, in: 100...3_600_000,
+        "A client that takes nothing of what is there for it for so long is disconnected; it can re-attach.")
     static let eventRetention = integer(
         "EVENT_RETENTION_HOURS", 24, in: 1...8760, "How long a finished stream can be replayed token by token.")
     static let rateLimitDelay = milliseconds(
@@ -73,6 +76,7 @@ extension Setting {
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
         metricsToken, enableCORS, corsOrigin, trustProxy, slots, shutdownGrace, publishInterval, heartbeatInterval,
+        clientStall,
         eventRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,

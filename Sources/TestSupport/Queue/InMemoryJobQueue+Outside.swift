@@ -4,6 +4,9 @@ package import Jobs
 
 /// What others than the run do to a job.
 extension InMemoryJobQueue {
+    /// See ``JobQueue``: there is nothing that could be taken back.
+    package func persist() async throws(JobQueueError) {}
+
     /// See `JobQueue`.
     package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
         tick()

@@ -169,7 +169,8 @@ struct ChatStream {
         if number < scenario.reasoningTokenCount { return "thought\(number) " }
         let index = number - scenario.reasoningTokenCount
         if let pieces { return pieces[index] }
-        return Self.words[index % Self.words.count] + (index + 1 < textTokenCount ? " " : "")
+        let word = String(repeating: "w", count: scenario.paddingBytes) + Self.words[index % Self.words.count]
+        return word + (index + 1 < textTokenCount ? " " : "")
     }
 
     /// Words with the blanks after them.

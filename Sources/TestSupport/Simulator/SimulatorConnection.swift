@@ -92,7 +92,12 @@ final class SimulatorConnection {
     /// Does everything that is due, and sees to it that it goes on when the next thing is.
     private func run() {
         flush()
-        while !isClosed, script != nil, outbox.count < Self.outboxLimitBytes {
+        while !isClosed, script != nil {
+            if outbox.count >= Self.outboxLimitBytes {
+                flush()
+                // Blocked then: goes on when the peer has taken some. What was taken at once says nothing later.
+                if isClosed || outbox.count >= Self.outboxLimitBytes { return }
+            }
             guard let step = pendingStep ?? script?.next() else { break }
             let due = scriptStart + step.offset
             guard due <= .now else {

@@ -93,6 +93,9 @@ package struct ProtectedQueue: JobQueue {
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> { try await queue.enqueue(jobs) }
 
     /// See ``JobQueue``.
+    package func persist() async throws(JobQueueError) { try await queue.persist() }
+
+    /// See ``JobQueue``.
     package func settle(
         _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
     ) async throws(JobQueueError) -> Settlement { try await queue.settle(job, end, events: events) }

@@ -92,7 +92,7 @@ package final class WorkerService: Service {
         while !shutdown.isTriggered && !Task.isCancelled {
             let limit = freeSlots()
             let claimed = limit.total > 0 ? await claim(limit) : nil
-            for job in claimed ?? [] { start(job, in: tasks, on: home) }
+            if let claimed { start(claimed, in: tasks, on: home) }
             if let claimed, claimed.count == limit.total { continue }
             await waitForWork(hadError: limit.total > 0 && claimed == nil)
         }
@@ -123,6 +123,27 @@ package final class WorkerService: Service {
         } catch {
             if error != .cancelled { logger.warning("claim failed", [.errorDetail: "\(error)"]) }
             return nil
+        }
+    }
+
+    private func start(_ claimed: [Claimed], in tasks: LoopTasks, on home: isolated LoopDomain) {
+        for job in claimed { start(job, in: tasks, on: home) }
+        let shown = claimed.filter { $0.job.lane == .chat }.map(\.job.lease)
+        if !shown.isEmpty { tasks.start(on: home) { [self] in await persist(shown) } }
+    }
+
+    /// Waits for the disk beside the runs, which are loading and asking meanwhile.
+    private func persist(_ leases: [Lease]) async {
+        let backoff = Backoff(base: .milliseconds(20), cap: .seconds(1))
+        var attempt = 0
+        while !Task.isCancelled {
+            do throws(JobQueueError) {
+                try await queue.persist()
+                return runner.release(leases)
+            } catch {
+                attempt += 1
+                do { try await ContinuousClock().sleep(for: backoff.delay(attempt: attempt)) } catch { return }
+            }
         }
     }
 

@@ -97,6 +97,15 @@ struct QueuePlanTests {
             Case(
                 name: "record", sql: JobRecordStatements.record(job, owner: Fixture.id()),
                 expected: ["jobs_", "running_pkey", "deferred_job", "ready_pkey", "tag = j.tag) AND (job = "]),
+            Case(
+                name: "list of jobs",
+                sql: JobRecordStatements.list(
+                    of: Fixture.id(), before: PostgresUUID(high: .max, low: .max), kind: nil, state: 3, looked: 100,
+                    limit: 20),
+                expected: ["jobs_user", "running_pkey", "deferred_job", "ready_pkey"]),
+            Case(
+                name: "standings", sql: EventStatements.standings(of: [job]),
+                expected: ["jobs_pkey", "deferred_job", "ready_pkey", "waiting_pkey"]),
             Case(name: "append", sql: EventStatements.append([event]), expected: ["running_pkey"]),
             Case(
                 name: "read", sql: EventStatements.read(job, after: .beginning, since: job.madeAt, limit: 100),

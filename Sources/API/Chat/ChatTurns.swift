@@ -36,6 +36,8 @@ struct ChatTurns: Sendable {
         turn.parts = input.images.map { .image($0) }
         turn.parentMessageID = input.parentMessageID
         turn.modelID = input.modelID
+        turn.defaultModelID = services.settings.current.defaultModelID ?? services.models.fallbackID
+        turn.titleModelID = services.settings.current.titleModelID
         turn.parameters = input.parameters
         turn.onBusy = input.onBusy
         turn.wantsTitle = services.settings.current.titleEnabled

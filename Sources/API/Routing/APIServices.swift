@@ -57,7 +57,8 @@ package struct APIServices: Sendable {
     /// `limitTime` is given.
     package init(
         configuration: APIConfiguration, database: Database, models: ModelStore, settings: SettingsStore,
-        queue: PostgresJobQueue, notifier: WakeNotifier, hub: StreamHub, clock: DatabaseClock, ids: UUIDv7Generator,
+        queue: PostgresJobQueue, gates: ProviderGates? = nil, notifier: WakeNotifier, hub: StreamHub,
+        clock: DatabaseClock, ids: UUIDv7Generator,
         signingKey: SigningKey, passwordHasher: PasswordHasher = PasswordHasher(), blocking: BlockingPool,
         isListenerHealthy: @escaping @Sendable () -> Bool, limitTime: (@Sendable () -> Timestamp)? = nil,
         logger: Logger, metrics: MetricsRegistry
@@ -74,7 +75,7 @@ package struct APIServices: Sendable {
             store: RateLimitStore(database: database), settings: settings, now: limitTime ?? { clock.now },
             metrics: metrics)
         self.queue = queue
-        turns = TurnStore(database: database, queue: queue, clock: clock)
+        turns = TurnStore(database: database, queue: queue, clock: clock, gates: gates)
         usage = UsageStore(database: database)
         self.notifier = notifier
         self.hub = hub

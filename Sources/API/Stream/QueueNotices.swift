@@ -37,6 +37,7 @@ extension StreamQueued {
         switch standing {
         case .inLine(let before): self.init(position: before, reason: "workers_busy")
         case .deferred(let reason, let until): self.init(reason: reason, until: until)
+        case .held(let reason, let until): self.init(reason: reason, until: until)
         case .behind: self.init(reason: "session_busy")
         }
     }

@@ -131,6 +131,7 @@ package final class MaintenanceService: Service {
     private func deleteExpired() async throws {
         _ = try await IdempotencyStore(database: database).deleteOld()
         _ = try await RefreshTokenStore(database: database).deleteExpired()
+        try await ProviderStore(database: database).tidy()
     }
 
     private func deleteEndedJobs() async throws {

@@ -71,8 +71,10 @@ extension PostgresJobQueue {
                     lease.job, lease: lease.number, state: .cancelled, attempt: attempt, startedAt: startedAt,
                     result: nil, errorCode: nil, errorMessage: nil))
         case .again(let delay, let attemptSpent, let hadOutput, let failure):
-            statements.append(Self.record(failure, lease, attempt))
-            statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
+            if failure.class != .waiting {
+                statements.append(Self.record(failure, lease, attempt))
+                statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
+            }
             statements.append(
                 SettleStatements.deferJob(
                     lease, attempt: attemptSpent ? attempt : attempt - 1, crashes: crashes, hadOutput: hadOutput,

@@ -15,11 +15,14 @@ package final class WakeNotifier: Service {
     package static let jobsChannel = "jobs"
     /// Tells of leases to abort; the payload is `<job> <lease>`.
     package static let cancelChannel = "cancel"
+    /// Tells that `providers` is to be read again: a block, a breaker or a limit has changed. Without a payload.
+    package static let providersChannel = "providers"
 
     private enum Notice: Sendable {
         case wake(Lane)
         case cancel(Lease)
         case announce([StampedEvent])
+        case providers
         case changed(SessionChange)
     }
 
@@ -56,6 +59,11 @@ package final class WakeNotifier: Service {
         if notices.send(.cancel(lease)) == .full { dropped.increment() }
     }
 
+    /// Hands over that `providers` has changed.
+    package func providersChanged() {
+        if notices.send(.providers) == .full { dropped.increment() }
+    }
+
     /// Hands over events that are in the log since a commit of the caller's, for those who watch: grouped by job and in
     /// order within it. Unannounced ones are found in the log, later.
     package func announce(_ events: [StampedEvent]) {
@@ -85,12 +93,14 @@ package final class WakeNotifier: Service {
         var lanes = Set<Lane>()
         var cancels = Set<Lease>()
         var events: [StampedEvent] = []
+        var hasProviders = false
         var changes: [SessionChange] = []
         for notice in batch {
             switch notice {
             case .wake(let lane): lanes.insert(lane)
             case .cancel(let lease): cancels.insert(lease)
             case .announce(let stored): events += stored
+            case .providers: hasProviders = true
             case .changed(let change): changes.append(change)
             }
         }
@@ -102,6 +112,7 @@ package final class WakeNotifier: Service {
         add(SessionNotification.channel, SessionNotification.encode(changes))
         add(Self.jobsChannel, lanes.map { "\($0.rawValue)" })
         add(Self.cancelChannel, cancels.map { "\($0.job) \($0.number)" })
+        add(Self.providersChannel, hasProviders ? [""] : [])
         add(StreamNotification.channel, StreamNotification.encode(events))
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)

@@ -32,5 +32,8 @@ package struct Migration: Sendable {
             down: PackageResources.m0003_rate_limits_down_sql),
         Migration(
             5, "lines", up: PackageResources.m0005_lines_up_sql, down: PackageResources.m0005_lines_down_sql),
+        Migration(
+            6, "provider_budgets", up: PackageResources.m0006_provider_budgets_up_sql,
+            down: PackageResources.m0006_provider_budgets_down_sql),
     ]
 }

@@ -12,15 +12,20 @@ package struct TurnStore: Sendable {
     let database: Database
     let queue: PostgresJobQueue
     private let clock: DatabaseClock
+    private let gates: ProviderGates?
 
     /// - Parameters:
     ///   - database: where sessions and messages are.
     ///   - queue: on the same database, because a turn and its job are one transaction.
     ///   - clock: stamps the events that a submission writes.
-    package init(database: Database, queue: PostgresJobQueue, clock: DatabaseClock) {
+    ///   - gates: places in line of limited providers; `nil` puts every job into the open line.
+    package init(
+        database: Database, queue: PostgresJobQueue, clock: DatabaseClock, gates: ProviderGates? = nil
+    ) {
         self.database = database
         self.queue = queue
         self.clock = clock
+        self.gates = gates
     }
 
     /// Stores the turn, the placeholder of its reply, the job, the first events of its stream and, for a first
@@ -100,8 +105,9 @@ package struct TurnStore: Sendable {
                 return .repeated(earlier)
             }
         }
+        let gates = try await gates(of: turn, in: transaction)
         // A person waits for the first word: what need not wait for an answer travels together.
-        let job = job(of: turn)
+        let job = job(of: turn, gate: gates.reply)
         opening += PostgresJobQueue.enqueueing(job, at: clock.now)
         opening.append(TurnStatements.lockSession(turn.sessionID, owner: turn.userID))
         let answers = try await transaction.pipeline(opening)
@@ -135,9 +141,10 @@ package struct TurnStore: Sendable {
             statements.append(appendQueued(turn.jobID))
         }
         if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
-            let title = NewJob(
+            var title = NewJob(
                 id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,
                 payload: TitlePayload(sessionID: turn.sessionID, userMessageID: turn.userMessageID).json)
+            title.gate = gates.title
             statements += PostgresJobQueue.enqueueing(title, at: clock.now)
             wake.insert(.title)
         }
@@ -148,13 +155,30 @@ package struct TurnStore: Sendable {
         return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
     }
 
-    private func job(of turn: NewTurn) -> NewJob {
+    /// The places in line of the reply and of a title. Costs nothing while no provider has one of its own.
+    private func gates(
+        of turn: NewTurn, in transaction: PostgresTransaction
+    ) async throws -> (reply: Int16, title: Int16) {
+        guard let gates, !gates.isEmpty else { return (0, 0) }
+        var model = turn.modelID
+        if model == nil {
+            model =
+                try await transaction.query(
+                    ProviderStatements.sessionModel(turn.sessionID, owner: turn.userID)
+                ).decodeFirst(ModelID?.self) ?? nil
+        }
+        let reply = gates.gate(of: model ?? turn.defaultModelID)
+        return (reply, turn.titleModelID.map { gates.gate(of: $0) } ?? reply)
+    }
+
+    private func job(of turn: NewTurn, gate: Int16) -> NewJob {
         var job = NewJob(
             id: turn.jobID, kind: .chat, lane: .chat, userID: turn.userID, serialKey: SerialKey(turn.sessionID),
             payload: ChatPayload(
                 sessionID: turn.sessionID, messageID: turn.messageID, userMessageID: turn.userMessageID,
                 modelID: turn.modelID, parameters: turn.parameters
             ).json)
+        job.gate = gate
         job.runLimit = turn.runLimit
         job.openingEvents = [
             .start(

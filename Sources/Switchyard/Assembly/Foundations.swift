@@ -2,6 +2,7 @@
 import Chat
 import Cryptography
 import JSON
+import Jobs
 import Observability
 import Persistence
 import Postgres
@@ -22,13 +23,17 @@ struct Foundations {
     let clock: DatabaseClock
     let settings: SettingsStore
     let models: ModelStore
+    let providers: ProviderStore
+    let gates: ProviderGates
+    /// Configurations of the environment and what may be asked of them, to be stored once the schema is known to be there.
+    let environmentLimits: [(ModelID, ProviderLimits)]
     let notifier: WakeNotifier
     let queue: PostgresJobQueue
     let claimer: PostgresPool
     let signingKey: SigningKey
 
     /// In the order they start; each may rely on those before it.
-    var services: [any Service] { [clock, settings, notifier] }
+    var services: [any Service] { [clock, settings, gates, notifier] }
 
     /// Runs a body with the pools open; they outlive every service.
     func withPools<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -61,8 +66,12 @@ struct Foundations {
         clock = DatabaseClock(database: database, generator: ids, logger: logger)
         settings = SettingsStore(
             database: database, defaults: Self.defaultSettings(configuration), logger: logger)
-        models = ModelStore(
-            database: database, keyRing: keys.keyRing, environment: Self.systemModels(configuration))
+        let systemModels = Self.systemModels(configuration)
+        models = ModelStore(database: database, keyRing: keys.keyRing, environment: systemModels)
+        environmentLimits = systemModels.models.map { ($0.id, $0.fields.limits) }
+        providers = ProviderStore(
+            database: database, breakerRules: CircuitBreaker.Rules(base: configuration.retryDelay))
+        gates = ProviderGates(store: providers, logger: logger)
         notifier = WakeNotifier(
             connection: DedicatedConnection(
                 postgres, applicationName: "switchyard/notifier", asynchronousCommit: true, loop: loops.loops[0],
@@ -99,7 +108,8 @@ struct Foundations {
         let catalogue = ModelCatalogue()
         let openAI = EnvironmentProvider(
             provider: .openAI, apiKey: configuration.openAIKey,
-            baseURL: configuration.openAIBaseURL, models: configuration.openAIModels)
+            baseURL: configuration.openAIBaseURL, models: configuration.openAIModels,
+            limits: configuration.openAILimits)
         let now = Timestamp(millisecondsSince1970: WallTime.now().millisecondsSince1970)
         return SystemModels([openAI], startedAt: now) { provider, model in
             let limits = catalogue.limits(for: model, contextWindowTokens: nil, pricing: nil)

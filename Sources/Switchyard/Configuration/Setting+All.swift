@@ -65,6 +65,15 @@ extension Setting {
     static let openAIBaseURL = text("OPENAI_BASE_URL", "", "Another OpenAI-compatible server, with /v1.")
     static let openAIModels = text(
         "OPENAI_MODELS", "gpt-4o-mini,gpt-4o", "Model strings that appear as system models, separated by commas.")
+    static let openAIMaximumConcurrent = integer(
+        "OPENAI_MAX_CONCURRENT", 0, in: 0...1_000_000,
+        "Calls at once to each of OPENAI_MODELS, of all workers together; 0 is no limit.")
+    static let openAIRequestsPerMinute = integer(
+        "OPENAI_REQUESTS_PER_MINUTE", 0, in: 0...1_000_000_000,
+        "Calls within any minute to each of OPENAI_MODELS, of all workers together; 0 is no limit.")
+    static let openAITokensPerMinute = integer(
+        "OPENAI_TOKENS_PER_MINUTE", 0, in: 0...1_000_000_000,
+        "Tokens within any minute of each of OPENAI_MODELS, of all workers together; 0 is no limit.")
 
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
@@ -73,5 +82,6 @@ extension Setting {
         providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,
+        openAIMaximumConcurrent, openAIRequestsPerMinute, openAITokensPerMinute,
     ]
 }

@@ -16,6 +16,7 @@ struct QueueNoticesTests {
     @Test(arguments: [
         (JobStanding.inLine(before: 4), StreamQueued(position: 4, reason: "workers_busy")),
         (.inLine(before: nil), StreamQueued(reason: "workers_busy")),
+        (.held(reason: "provider_busy", until: nil), StreamQueued(reason: "provider_busy")),
         (.deferred(reason: "rate_limited", until: due), StreamQueued(reason: "rate_limited", until: due)),
         (.behind, StreamQueued(reason: "session_busy")),
     ])

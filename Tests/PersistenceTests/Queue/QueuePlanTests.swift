@@ -81,6 +81,12 @@ struct QueuePlanTests {
                 name: "move back", sql: PauseStatements.moveBack(after: PostgresUUID(high: 0, low: 0), page: 1000),
                 expected: ["using deferred_", "Tid Scan on deferred"]),
             Case(name: "held", sql: ClaimStatements.held(by: Fixture.id()), expected: ["running_worker"]),
+            Case(
+                name: "backlog", sql: ProviderStatements.backlog(gates: [1, 2], limit: 64), expected: ["ready_pkey"]),
+            Case(
+                name: "put off",
+                sql: ProviderStatements.putOff(jobs: [job], leases: [1], delays: [1], reasons: ["provider_busy"]),
+                expected: ["using running_pkey", "Tid Scan on running"]),
             Case(name: "enqueue", sql: EnqueueStatements.enqueue(new), expected: []),
             Case(
                 name: "move due", sql: EnqueueStatements.moveDue(limit: 100),

@@ -5,17 +5,10 @@ package import Chat
 ///
 /// Every write for a running job holds only while its lease stands. All calls are safe to repeat when they end
 /// with ``JobQueueError/unavailable``: what was done already is found done.
-package protocol JobQueue: Sendable {
+package protocol JobQueue: JobSource {
     /// Stores jobs and lines them up; a repeated id changes nothing, and neither does a unique key that an unfinished
     /// job of the owner and kind has: that job stands for the new one.
     func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued
-
-    /// Takes jobs for free slots, best first, each under a new lease; never more than asked for.
-    func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob]
-
-    /// Returns when every claim made before can no longer be taken back by a crash. Until then a run shows nothing: after
-    /// such a crash another one would begin without taking back what it showed.
-    func persist() async throws(JobQueueError)
 
     /// Ends a run, with the last events of its stream in the same transaction.
     func settle(

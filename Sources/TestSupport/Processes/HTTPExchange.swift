@@ -144,10 +144,11 @@ package actor HTTPExchange {
         scheduleDrip(buffer, interval)
     }
 
-    /// Reads again.
+    /// Reads again, into a buffer of the usual size: through a small one the kernel lets a few bytes pass at a time.
     package func resume() throws {
         if let drip = drip.take() { loop.cancel(drip) }
         isPaused = false
+        try Socket.setReceiveBuffer(descriptor, bytes: 1 << 20)
         try updateInterest()
     }
 

@@ -22,6 +22,10 @@ package struct Reply: Sendable {
     package var shape: [String] {
         frames.map(\.event).filter { $0 != "title" }.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }
+    /// The same of what is in the log: without `queued` frames that tell of a wait while it lasts.
+    package var loggedShape: [String] {
+        frames.filter { $0.id != nil }.map(\.event).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+    }
     /// The last frame of this type.
     package func last(_ event: String) -> EventFrame? { frames.last { $0.event == event } }
     /// The reply's message.

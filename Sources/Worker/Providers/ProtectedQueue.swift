@@ -10,12 +10,12 @@ import Persistence
 /// blocked. Jobs of the others are claimed first and looked at then: those of a blocked provider go back to wait, all in
 /// one statement and without an attempt spent, spread so that not all come back at one instant. The claim is repeated
 /// for the slots that are free again, so that a blocked provider's backlog slows no other's jobs.
-package struct ProtectedQueue: JobQueue {
+package struct ProtectedQueue: JobSource {
     /// Between two jobs that come back.
     private static let spacing: Duration = .milliseconds(20)
     private static let longestSpread: Duration = .seconds(30)
 
-    private let queue: any JobQueue
+    private let queue: any JobSource
     private let keeper: ProviderKeeper
     private let chooser: ModelChooser
 
@@ -23,13 +23,13 @@ package struct ProtectedQueue: JobQueue {
     ///   - queue: the queue itself.
     ///   - keeper: knows what may be asked of whom.
     ///   - chooser: tells which model a job will ask.
-    package init(_ queue: any JobQueue, keeper: ProviderKeeper, chooser: ModelChooser) {
+    package init(_ queue: any JobSource, keeper: ProviderKeeper, chooser: ModelChooser) {
         self.queue = queue
         self.keeper = keeper
         self.chooser = chooser
     }
 
-    /// See ``JobQueue``. One statement more, and another claim, only while some provider is in trouble.
+    /// See ``JobSource``. One statement more, and another claim, only while some provider is in trouble.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
         var limit = ClaimLimit(
             total: limit.total, background: limit.background, gates: keeper.allowances(upTo: limit.total))
@@ -87,43 +87,6 @@ package struct ProtectedQueue: JobQueue {
         return claimed.filter { !moved.contains($0.lease.job) }
     }
 
-    // MARK: Everything else passes through
-
-    /// See ``JobQueue``.
-    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> { try await queue.enqueue(jobs) }
-
-    /// See ``JobQueue``.
+    /// See ``JobSource``.
     package func persist() async throws(JobQueueError) { try await queue.persist() }
-
-    /// See ``JobQueue``.
-    package func settle(
-        _ job: ClaimedJob, _ end: RunEnd, events: [StampedEvent]
-    ) async throws(JobQueueError) -> Settlement { try await queue.settle(job, end, events: events) }
-
-    /// See ``JobQueue``.
-    package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
-        try await queue.cancel(job, owner: owner)
-    }
-
-    /// See ``JobQueue``.
-    package func pause(_ kind: JobKind) async throws(JobQueueError) { try await queue.pause(kind) }
-
-    /// See ``JobQueue``.
-    package func resume(_ kind: JobKind) async throws(JobQueueError) -> Set<Lane> { try await queue.resume(kind) }
-
-    /// See ``JobQueue``.
-    package func moveDue() async throws(JobQueueError) -> DueMove { try await queue.moveDue() }
-
-    /// See ``JobQueue``.
-    package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue { try await queue.rescue(worker) }
-
-    /// See ``JobQueue``.
-    package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue {
-        try await queue.putBackUnknown(lease, worker: worker)
-    }
-
-    /// See ``JobQueue``.
-    package func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord? {
-        try await queue.record(job, owner: owner)
-    }
 }

@@ -34,7 +34,7 @@ package struct WorkerConfiguration: Sendable {
 package final class WorkerService: Service {
     /// See `Service`.
     package let name = "worker"
-    private let queue: any JobQueue
+    private let queue: any JobSource
     private let runner: JobRunner
     private let registry: RunRegistry
     private let id: WorkerID
@@ -61,7 +61,7 @@ package final class WorkerService: Service {
     ///   - logger: told of failed claims and of the drain.
     ///   - metrics: claims, claimed and running jobs.
     package init(
-        id: WorkerID, queue: any JobQueue, runner: JobRunner, registry: RunRegistry,
+        id: WorkerID, queue: any JobSource, runner: JobRunner, registry: RunRegistry,
         configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
         onDrain: @escaping @Sendable () -> Void, logger: Logger, metrics: WorkerMetrics
     ) {

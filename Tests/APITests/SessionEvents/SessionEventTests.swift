@@ -177,7 +177,7 @@ struct SessionEventTests {
                 try await chat.api.services.database.pool.execute(
                     """
                     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-                    WHERE application_name = 'switchyard stream' AND datname = current_database()
+                    WHERE application_name = 'switchyard/stream' AND datname = current_database()
                     """)
                 #expect(try await snapshot(page)["title"]?.stringValue == "title \(round)")
             }

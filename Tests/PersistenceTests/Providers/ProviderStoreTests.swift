@@ -213,8 +213,8 @@ struct ProviderStoreTests {
         for (lane, gate, count) in [(0, 901, 3), (1, 901, 2), (0, 902, 50)] {
             try await pool.execute(
                 """
-                INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-                SELECT \(Int16(lane)), \(Int16(gate)), n, gen_random_uuid(), 0, 0, 0, false
+                INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+                SELECT \(Int16(lane)), \(Int16(gate)), n, gen_random_uuid(), 0, 0, 0, false, gen_random_uuid(), 0
                 FROM generate_series(1, \(Int32(count))) n
                 """)
         }

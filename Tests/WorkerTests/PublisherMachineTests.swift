@@ -12,7 +12,7 @@ struct PublisherMachineTests {
     private func machine(_ events: [StreamEvent] = [], _ leases: [Lease]? = nil) -> PublisherMachine {
         var machine = PublisherMachine()
         for lease in leases ?? [lease] {
-            machine.open(lease)
+            machine.open(lease, at: now)
             for event in events { _ = machine.append(event, to: lease, at: now) }
         }
         return machine
@@ -202,7 +202,7 @@ struct PublisherMachineTests {
         let flush = try required(machine.beginFlush(at: now))
         _ = machine.append(.content("older"), to: lease, at: now)
         let later = Lease(job: lease.job, number: 6)
-        machine.open(later)
+        machine.open(later, at: now)
         guard case .lost = machine.append(.content("x"), to: lease, at: now) else {
             return #expect(Bool(false), "the earlier run is lost")
         }
@@ -219,7 +219,7 @@ struct PublisherMachineTests {
 
     @Test func `a run that opens late does not displace a later one`() {
         var machine = machine([.content("a")])
-        machine.open(Lease(job: lease.job, number: 4))
+        machine.open(Lease(job: lease.job, number: 4), at: now)
         #expect(machine.openLeases == [lease])
         #expect(texts(machine.beginFlush(at: now)) == [.content("a")])
     }

@@ -58,7 +58,8 @@ package final class Publisher: Service {
 
     /// Begins the stream of a claimed run.
     package func open(_ lease: Lease) -> RunStream {
-        change([lease.job]) { $0.open(lease) }
+        let stamp = now()
+        change([lease.job]) { $0.open(lease, at: stamp) }
         return RunStream(lease: lease, publisher: self)
     }
 
@@ -94,7 +95,9 @@ package final class Publisher: Service {
             }
             lastFlush = .now
             let stamp = now()
-            if let flush = state.withLock({ $0.machine.beginFlush(at: stamp) }) { await send(flush) }
+            let (flush, pace) = state.withLock { ($0.machine.beginFlush(at: stamp), $0.machine.pace.take()) }
+            metrics.paced(pace)
+            if let flush { await send(flush) }
         }
     }
 

@@ -32,5 +32,8 @@ package struct Migration: Sendable {
             down: PackageResources.m0003_rate_limits_down_sql),
         Migration(
             5, "lines", up: PackageResources.m0005_lines_up_sql, down: PackageResources.m0005_lines_down_sql),
+        Migration(
+            8, "worker_news", up: PackageResources.m0008_worker_news_up_sql,
+            down: PackageResources.m0008_worker_news_down_sql),
     ]
 }

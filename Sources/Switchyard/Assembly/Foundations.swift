@@ -23,12 +23,13 @@ struct Foundations {
     let settings: SettingsStore
     let models: ModelStore
     let notifier: WakeNotifier
+    let sampler: QueueSampler
     let queue: PostgresJobQueue
     let claimer: PostgresPool
     let signingKey: SigningKey
 
     /// In the order they start; each may rely on those before it.
-    var services: [any Service] { [clock, settings, notifier] }
+    var services: [any Service] { [clock, settings, notifier, sampler] }
 
     /// Runs a body with the pools open; they outlive every service.
     func withPools<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -66,6 +67,7 @@ struct Foundations {
             connection: DedicatedConnection(
                 postgres, applicationName: "switchyard notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
+        sampler = QueueSampler(database: database, logger: logger, metrics: metrics)
         queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock)
     }
 

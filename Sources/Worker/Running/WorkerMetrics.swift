@@ -11,6 +11,8 @@ package struct WorkerMetrics: Sendable {
     let unknownLeases: Counter
     let missedWakeUps: Counter
     let slots: Gauge
+    /// What ended in the last minutes; goes with the beats.
+    let tally = RunTally()
     private let claimSizes: Histogram
     /// At the place of the lane's raw value.
     private let lanes: [LaneMetrics]
@@ -55,6 +57,7 @@ package struct WorkerMetrics: Sendable {
     /// The end of a run is in the database.
     func settled(_ job: ClaimedJob, as end: RunEnd, at now: Timestamp) {
         guard end.state.isEnd else { return }
+        tally.ended(job.kind, job.lane, as: end.state)
         guard let since = job.waitingSince else { return }
         self[job.lane].totals.observe(since.duration(to: now))
     }

@@ -75,6 +75,7 @@ package final class WorkerService: Service {
         self.onDrain = onDrain
         self.logger = logger
         self.metrics = metrics
+        metrics.slots.set(configuration.slots)
     }
 
     /// Tells the claimer to look for work; never blocks.
@@ -89,7 +90,6 @@ package final class WorkerService: Service {
     private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         let tasks = LoopTasks()
-        metrics.slots.set(configuration.slots)
         var isTold = true
         while !shutdown.isTriggered && !Task.isCancelled {
             let limit = freeSlots()

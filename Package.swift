@@ -31,7 +31,10 @@ let package = Package(
     name: "switchyard",
     products: [
         .executable(name: "switchyard", targets: ["Switchyard"]),
+        .executable(name: "switchyard-bench", targets: ["SwitchyardBench"]),
         .executable(name: "switchyard-provider-simulator", targets: ["SwitchyardProviderSimulator"]),
+        // Loaded into processes under test, never linked.
+        .library(name: "ClockShift", type: .dynamic, targets: ["ClockShift"]),
     ],
     targets: [
         // C libraries: each is imported by exactly one Swift module.
@@ -82,9 +85,10 @@ let package = Package(
         .executableTarget(
             name: "SwitchyardBench",
             dependencies: [
-                "Chat", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Runtime", "TestSupport",
-                "Worker",
-            ], path: "Benchmarks", exclude: ["README.md", "pgbench", "results"], swiftSettings: strict),
+                "API", "Chat", "HTTP", "JSON", "Jobs", "Observability", "Persistence", "Postgres", "Providers",
+                "Runtime",
+                "TestSupport", "Worker",
+            ], path: "Benchmarks", exclude: ["README.md", "peers", "pgbench", "results"], swiftSettings: strict),
         .executableTarget(
             name: "SwitchyardProviderSimulator", dependencies: ["Runtime", "TestSupport"],
             path: "Sources/ProviderSimulator", swiftSettings: strict),
@@ -115,8 +119,10 @@ let package = Package(
                 "Postgres",
                 "Runtime", "TestSupport",
             ]),
+        .target(name: "ClockShift", path: "Tests/ClockShift", cSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "Switchyard", "TestSupport"], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["JSON", "Postgres", "Runtime", "Switchyard", "TestSupport"],
+            swiftSettings: strict),
         tests("TestSupport", ["HTTP", "HTTPClient", "JSON", "Runtime"]),
         tests("Worker", ["Chat", "Jobs", "Observability", "Persistence", "Runtime", "TestSupport"]),
     ]

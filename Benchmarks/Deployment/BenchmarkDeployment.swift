@@ -45,6 +45,7 @@ final class BenchmarkDeployment: Sendable {
     }
 
     /// Starts the provider. Its address is in the environment of what is started after it.
+    @discardableResult
     func startSimulator() async throws -> SocketAddress {
         let process = try await ChildProcess.start(
             Self.sibling("switchyard-provider-simulator"), [], environment: ["PATH": "/usr/bin:/bin"])
@@ -56,16 +57,19 @@ final class BenchmarkDeployment: Sendable {
     }
 
     /// Starts the API and waits until it listens.
-    func startAPI() async throws -> APIClient {
-        let process = try await start(.serve, name: "api", [:])
+    func startAPI(_ settings: [String: String] = [:]) async throws -> APIClient {
+        let process = try await start(.serve, name: "api", settings)
         return APIClient(try await process.address())
     }
 
     /// Starts a worker and waits until it has registered.
     @discardableResult
-    func startWorker(_ name: String = "worker", slots: Int = 64) async throws -> SwitchyardProcess {
+    func startWorker(
+        _ name: String = "worker", slots: Int = 64, _ settings: [String: String] = [:]
+    ) async throws -> SwitchyardProcess {
         let before = try await probe.workerCount()
-        let process = try await start(.work, name: name, ["WORKER_SLOTS": "\(slots)"])
+        let process = try await start(
+            .work, name: name, settings.merging(["WORKER_SLOTS": "\(slots)"]) { mine, _ in mine })
         let deadline = ContinuousClock.now + .seconds(20)
         while try await probe.workerCount() <= before {
             guard ContinuousClock.now < deadline, process.child.isRunning else {
@@ -92,9 +96,27 @@ final class BenchmarkDeployment: Sendable {
 
     /// What all processes have spent so far.
     func times() throws -> ProcessTimes {
-        var processes = ["bench": getpid()]
-        for (name, child) in started.withLock({ $0 }) where child.isRunning { processes[name] = child.pid }
-        return try ProcessTimes(processes, postmaster: postmaster)
+        try ProcessTimes(pids().merging(["bench": getpid()]) { own, _ in own }, postmaster: postmaster)
+    }
+
+    /// Times, log and clock at one moment.
+    func reading() async throws -> DeploymentReading {
+        let walBytes = try await probe.walBytes()
+        return DeploymentReading(times: try times(), walBytes: walBytes, microseconds: MonotonicClock.microseconds)
+    }
+
+    /// What a process holds that was started under this name.
+    func state(of name: String) throws -> ProcessState {
+        guard let pid = pids()[name], let state = ProcessState(pid) else {
+            throw BenchmarkFailure(["the process «\(name)» does not run"])
+        }
+        return state
+    }
+
+    private func pids() -> [String: pid_t] {
+        var pids: [String: pid_t] = [:]
+        for (name, child) in started.withLock({ $0 }) where child.isRunning { pids[name] = child.pid }
+        return pids
     }
 
     /// A program that was built beside this one.
@@ -102,5 +124,28 @@ final class BenchmarkDeployment: Sendable {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/"
             + name
+    }
+}
+
+/// What was spent and written up to a moment, to be compared with an earlier one.
+struct DeploymentReading: Sendable {
+    let times: ProcessTimes
+    let walBytes: Int64
+    /// Of the simulator's clock.
+    let microseconds: Int64
+}
+
+extension BenchmarkDeployment {
+    /// Runs a body with everything that so many streams at once need: provider, API and one worker.
+    static func withStreams<Value>(
+        _ count: Int, _ body: (BenchmarkDeployment, APIClient) async throws -> Value
+    ) async throws -> Value {
+        try await with { deployment in
+            try await deployment.startSimulator()
+            let api = try await deployment.startAPI()
+            // A quarter of the slots is not for replies to take from others, but they may use all.
+            try await deployment.startWorker(slots: min(10_000, max(64, count * 2)))
+            return try await body(deployment, api)
+        }
     }
 }

@@ -16,29 +16,36 @@ struct BenchmarkQueue: Sendable {
     let ids: UUIDv7Generator
     let user: UserID
 
-    /// Runs a body with a queue whose services run.
+    /// Runs a body with a queue whose services run, on so many connections, which are planned for as the product's.
     static func with<Value: Sendable>(
-        _ deployment: BenchmarkDeployment, _ body: (BenchmarkQueue) async throws -> Value
+        _ deployment: BenchmarkDeployment, connections: Int = 4, _ body: (BenchmarkQueue) async throws -> Value
     ) async throws -> Value {
-        try await TestDatabase.with(deployment.database) { database in
-            let ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
-            let clock = DatabaseClock(database: database.database, generator: ids, logger: .discard)
+        let configuration = try TestCluster.configuration(database: deployment.database).withIndexedPlans
+        let loops = try TestCluster.loops.get().loops
+        var limits = PostgresPool.Limits()
+        limits.minimumConnections = connections
+        limits.maximumConnections = connections
+        let pool = PostgresPool(
+            name: "bench", configuration, limits: limits, loops: loops, blocking: TestCluster.blocking,
+            logger: .discard, metrics: MetricsRegistry())
+        let ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
+        let clock = DatabaseClock(database: Database(pool), generator: ids, logger: .discard)
+        let notifier = WakeNotifier(
+            connection: DedicatedConnection(
+                configuration, applicationName: "bench notifier", asynchronousCommit: true, loop: loops[0],
+                blocking: TestCluster.blocking, logger: .discard),
+            logger: .discard, metrics: MetricsRegistry())
+        let user: UserID = ids.next()
+        let queue = BenchmarkQueue(
+            queue: PostgresJobQueue(pool: pool, claimer: pool, clock: clock), notifier: notifier, clock: clock,
+            pool: pool, ids: ids, user: user)
+        let shutdown = ShutdownSignal()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run(shutdown) }
+            group.addTask { try await notifier.run(shutdown) }
+            defer { shutdown.trigger() }
             try await clock.measure()
-            let notifier = WakeNotifier(
-                connection: DedicatedConnection(
-                    database.configuration, applicationName: "bench notifier", asynchronousCommit: true,
-                    loop: try TestCluster.loops.get().loops[0], blocking: TestCluster.blocking, logger: .discard),
-                logger: .discard, metrics: MetricsRegistry())
-            let user: UserID = ids.next()
-            let queue = BenchmarkQueue(
-                queue: PostgresJobQueue(pool: database.pool, claimer: database.pool, clock: clock),
-                notifier: notifier, clock: clock, pool: database.pool, ids: ids, user: user)
-            let shutdown = ShutdownSignal()
-            return try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await notifier.run(shutdown) }
-                defer { shutdown.trigger() }
-                return try await body(queue)
-            }
+            return try await body(queue)
         }
     }
 

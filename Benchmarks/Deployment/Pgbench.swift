@@ -27,7 +27,10 @@ struct Pgbench: Sendable {
                 "--no-vacuum", "--protocol=prepared", "--file=\(script)", "--define=batch=\(batch)",
                 "--client=\(connections)", "--jobs=\(connections)", "--transactions=\(transactions)",
                 "\(url[...slash])\(database)",
-            ], environment: ["PATH": "/usr/bin:/bin", "PGOPTIONS": "-c random_page_cost=1.1"])
+            ],
+            environment: [
+                "PATH": "/usr/bin:/bin", "PGOPTIONS": "-c random_page_cost=1.1 -c enable_seqscan=off -c jit=off",
+            ])
         let status = await process.exitStatus()
         guard status == .exited(0) else { throw BenchmarkFailure(process.lines.elements) }
     }

@@ -26,12 +26,26 @@ struct Figure: Sendable {
     var value: Double
     var unit: String
     var target: Target?
+    /// Over several rounds, of which `value` is the median.
+    var spread: ClosedRange<Double>?
 
     init(_ name: String, _ value: Double, _ unit: String, _ target: Target? = nil) {
         self.name = name
         self.value = value
         self.unit = unit
         self.target = target
+    }
+
+    /// A median and how far the rounds were apart.
+    init(_ name: String, medianOf samples: [Double], _ unit: String, _ target: Target? = nil) {
+        let sorted = Percentiles(samples)
+        self.init(name, sorted.median, unit, target)
+        if sorted.count > 1 { spread = sorted.minimum...sorted.maximum }
+    }
+
+    /// `least…greatest`, or nothing after a single round.
+    var spreadText: String {
+        spread.map { Self.text($0.lowerBound) + "…" + Self.text($0.upperBound) } ?? ""
     }
 
     /// Three significant digits or whole numbers, which is more than a shared machine can repeat.

@@ -9,6 +9,7 @@ struct Percentiles: Sendable {
     var count: Int { sorted.count }
     var mean: Double { sorted.isEmpty ? .nan : sorted.reduce(0, +) / Double(sorted.count) }
     var median: Double { self[0.5] }
+    var minimum: Double { sorted.first ?? .nan }
     var maximum: Double { sorted.last ?? .nan }
 
     /// The smallest sample that this share of all samples does not exceed.

@@ -6,24 +6,19 @@ import JSON
 struct Report: Sendable {
     let scenario: String
     let figures: [Figure]
+    var roundCount = 1
 
     var table: String {
-        let rows =
-            [["figure", "measured", "unit", "target", ""]]
-            + figures.map { figure in
-                [
-                    figure.name, Figure.text(figure.value), figure.unit, figure.target?.text ?? "",
-                    figure.target.map { $0.isMet(by: figure.value) ? "met" : "MISSED" } ?? "",
-                ]
-            }
-        let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        let lines = rows.map { row in
-            row.enumerated().map { column, text in
-                let space = String(repeating: " ", count: widths[column] - text.count)
-                return column == 1 ? space + text : text + space
-            }.joined(separator: "  ")
+        var rows = [["figure", "measured", "spread", "unit", "target", ""]]
+        for figure in figures {
+            let verdict = figure.target.map { $0.isMet(by: figure.value) ? "met" : "MISSED" }
+            rows.append([
+                figure.name, Figure.text(figure.value), figure.spreadText, figure.unit, figure.target?.text ?? "",
+                verdict ?? "",
+            ])
         }
-        return ([scenario] + lines).joined(separator: "\n")
+        let title = scenario + (roundCount > 1 ? ", median of \(roundCount) rounds" : "")
+        return title + "\n" + TextTable.text(rows, rightAligned: [1])
     }
 
     /// - Returns: the path of the file.
@@ -37,6 +32,7 @@ struct Report: Sendable {
             json.member("scenario", scenario)
             json.member("date", date)
             json.member("commit", commit)
+            json.member("rounds", roundCount)
             json.objectMember("machine") { writer in
                 writer.member("processor", machine.processor)
                 writer.member("cores", machine.coreCount)
@@ -48,6 +44,10 @@ struct Report: Sendable {
                         writer.member("name", figure.name)
                         writer.member("value", figure.value.isFinite ? figure.value : -1)
                         writer.member("unit", figure.unit)
+                        if let spread = figure.spread, spread.lowerBound.isFinite, spread.upperBound.isFinite {
+                            writer.member("least", spread.lowerBound)
+                            writer.member("greatest", spread.upperBound)
+                        }
                         guard let target = figure.target else { return }
                         writer.member("target", target.text)
                         writer.member("met", target.isMet(by: figure.value))

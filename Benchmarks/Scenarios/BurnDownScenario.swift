@@ -6,10 +6,12 @@ import Postgres
 import TestSupport
 
 /// How fast a backlog of jobs that do nothing is worked off, counted when all of them have ended and are on disk; and
-/// beside it what the queue's statements do alone, and what the database does with them without any of this.
+/// beside it what the queue's statements do alone, what the database does with them without any of this, and what other
+/// queues do on the same machine.
 struct BurnDownScenario: Scenario {
     let name = "burn-down"
-    let summary = "N no-op jobs (50000; 200000 with --full) by a worker, by statements alone, by pgbench"
+    let summary = "N no-op jobs (200000) by a worker, by statements alone, by pgbench, and by other queues with --peers"
+    let rounds = 3
 
     /// Jobs that run at once, and what a claim takes at most.
     private static let slots = 2000
@@ -17,13 +19,25 @@ struct BurnDownScenario: Scenario {
     private static let patience = Duration.seconds(120)
 
     func run(_ options: BenchmarkOptions) async throws -> [Figure] {
-        let count = options.count ?? (options.isFull ? 200_000 : 50_000)
+        let count = options.count(quick: 20_000, normal: 200_000, full: 200_000)
         var figures = try await worker(count)
+        let rate = figures.first { $0.name == "worker" }?.value ?? 0
         for connections in [1, 2] { figures.append(try await statements(count, connections: connections)) }
-        guard let pgbench = Pgbench.find() else { return figures }
-        let bare = try await BenchmarkDeployment.with { deployment in
+        if let pgbench = Pgbench.find() {
+            let bare = try await self.bare(count, pgbench)
+            figures.append(Figure("pgbench, bare statements, 2 connections", bare, "1/s"))
+            figures.append(Figure("worker of pgbench", rate / bare * 100, "%", .atLeast(50)))
+        }
+        guard options.measuresPeers else { return figures }
+        figures += try await peers(rate, options)
+        return figures
+    }
+
+    private func bare(_ count: Int, _ pgbench: Pgbench) async throws -> Double {
+        try await BenchmarkDeployment.with { deployment in
             try await BenchmarkQueue.with(deployment) { queue in
                 _ = try await enqueue(count, queue)
+                try await queue.pool.execute("CHECKPOINT")
                 let start = ContinuousClock.now
                 try await pgbench.run(
                     database: deployment.database, batch: Self.statementBatch, connections: 2,
@@ -33,9 +47,19 @@ struct BurnDownScenario: Scenario {
                 return Double(count) / took
             }
         }
-        figures.append(Figure("pgbench, bare statements, 2 connections", bare, "1/s"))
-        let share = (figures.first { $0.name == "worker" }?.value ?? 0) / bare * 100
-        figures.append(Figure("worker of pgbench", share, "%", .atLeast(50)))
+    }
+
+    private func peers(_ rate: Double, _ options: BenchmarkOptions) async throws -> [Figure] {
+        let runner = try PeerQueue.find()
+        var figures: [Figure] = []
+        for peer in PeerQueue.all {
+            let count = options.count(quick: peer.count / 10, normal: peer.count, full: peer.count * 5)
+            let result = try await runner.run(peer, count: count)
+            let name = "\(result.version), \(peer.setting)"
+            figures.append(Figure(name, result.jobsPerSecond, "1/s"))
+            figures.append(Figure("\(name), bulk enqueue", result.enqueuedPerSecond, "1/s"))
+            figures.append(Figure("worker ÷ \(name)", rate / result.jobsPerSecond, "×", peer.target))
+        }
         return figures
     }
 

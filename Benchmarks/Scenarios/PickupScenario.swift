@@ -9,12 +9,13 @@ import Worker
 struct PickupScenario: Scenario {
     let name = "pickup"
     let summary = "enqueue's commit → handler in another process, idle system; N jobs one by one (500)"
+    let rounds = 3
 
     /// Longer than the window in which the notifier gathers and the end of a job waits for company.
     private static let pause = Duration.milliseconds(20)
 
     func run(_ options: BenchmarkOptions) async throws -> [Figure] {
-        let (count, warmUp) = (options.count ?? 500, 30)
+        let (count, warmUp) = (options.count(quick: 100, normal: 500, full: 2000), 30)
         return try await BenchmarkDeployment.with { deployment in
             try await deployment.startWorker()
             return try await BenchmarkQueue.with(deployment) { queue in
@@ -25,7 +26,7 @@ struct PickupScenario: Scenario {
                     _ = try await arrivals.arrival(number)
                     let job = queue.noop(payload: NoopHandler.stampPayload)
                     let start = ContinuousClock.now
-                    let lanes = try await queue.queue.enqueue([job])
+                    let lanes = try await queue.queue.enqueue([job]).wake
                     let now = queue.clock.now
                     queue.notifier.wake(lanes)
                     if number < warmUp { continue }

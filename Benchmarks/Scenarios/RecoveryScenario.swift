@@ -16,7 +16,7 @@ struct RecoveryScenario: Scenario {
             let message = simulate(["tokens": "500", "itl": "20ms"])
             var worker = try await deployment.startWorker("worker 0")
             var (tokens, restarts): ([Double], [Double]) = ([], [])
-            for round in 1...(options.count ?? 5) {
+            for round in 1...options.count(quick: 2, normal: 5, full: 20) {
                 let stream = try await api.post(message, to: try await api.newTitledSession(modelID: model))
                 _ = try await stream.read(pieces: 25)
                 // Only now is there another one, so it is certain which of the two has the reply.

@@ -6,11 +6,21 @@ protocol Scenario: Sendable {
     var name: String { get }
     /// One line for the list.
     var summary: String { get }
+    /// How often it runs for one result, each time from nothing: figures are medians.
+    var rounds: Int { get }
     func run(_ options: BenchmarkOptions) async throws -> [Figure]
 }
 
+extension Scenario {
+    var rounds: Int { 1 }
+}
+
 enum Scenarios {
+    /// In the order in which `ops/bench all` runs them.
     static let all: [any Scenario] = [
-        FirstTokenScenario(), TokenDelayScenario(), PickupScenario(), BurnDownScenario(), RecoveryScenario(),
+        FirstTokenScenario(), TokenDelayScenario(), StreamCapacityScenario(), FiveHundredStreamsScenario(),
+        CostScenario(), PickupScenario(), BurnDownScenario(), EnqueueScenario(), RecoveryScenario(),
+        IdleViewersScenario(), MemoryScenario(), HeldTransactionScenario(), SoakScenario(), InstructionsScenario(),
+        BuildScenario(),
     ]
 }

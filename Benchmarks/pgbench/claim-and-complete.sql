@@ -1,14 +1,27 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The statements of ClaimStatements.claim, without gates, and SettleStatements.completeMany as they stand there: what the
--- database does with them when nothing else is in the way. A transaction is a batch.
+-- The statements of ClaimStatements.claim, without gates and with a look at aged lanes, and
+-- SettleStatements.completeMany as they stand there: what the database does with them when nothing else is in the way.
+-- A transaction is a batch.
 WITH chat AS MATERIALIZED (
     SELECT ctid AS place FROM ready q WHERE lane = 0 AND gate = 0 ORDER BY lane, gate, tag, job LIMIT :batch::bigint FOR UPDATE SKIP LOCKED
+), room AS MATERIALIZED (
+    SELECT greatest(0, least(:batch::bigint, :batch::bigint - (SELECT count(*) FROM chat)))
+        AS places
+), aged AS MATERIALIZED (
+    SELECT r.ctid AS place
+    FROM (VALUES (1, 3::smallint, 60000000::bigint), (2, 2::smallint, 30000000::bigint)) l (number, lane, wait)
+    CROSS JOIN LATERAL (
+        SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < (extract(epoch FROM now()) * 1000000)::bigint - l.wait
+        ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
+    LIMIT (SELECT places FROM room)
 ), rest AS MATERIALIZED (
-    SELECT place FROM (
+    (SELECT place FROM (
         SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 1 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) title
         UNION ALL SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 2 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) summary
         UNION ALL SELECT place FROM (SELECT ctid AS place FROM ready q WHERE lane = 3 AND gate = 0 ORDER BY lane, gate, tag, job FOR UPDATE SKIP LOCKED) embedding) r
-    LIMIT greatest(0, least(:batch::bigint, :batch::bigint - (SELECT count(*) FROM chat)))
+     WHERE place <> ALL (ARRAY (SELECT place FROM aged))
+     LIMIT (SELECT places - (SELECT count(*) FROM aged) FROM room))
+    UNION ALL SELECT place FROM aged
 ), taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
     RETURNING job, lease, attempt, crashes, had_output

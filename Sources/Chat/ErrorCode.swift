@@ -5,6 +5,10 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case providerAuth = "provider_auth"
     case providerQuota = "provider_quota"
     case rateLimited = "rate_limited"
+    /// As many calls are under way as may be; a reason to wait, never an end.
+    case providerBusy = "provider_busy"
+    /// The provider failed so often that it is left alone for a while; a reason to wait, never an end.
+    case providerDown = "provider_down"
     case contextLength = "context_length"
     case contentFilter = "content_filter"
     case providerUnavailable = "provider_unavailable"
@@ -28,6 +32,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .providerQuota:
             "The account with the model's provider has no credit left or has reached its spending limit."
         case .rateLimited: "The model's provider is receiving too many requests. Please try again in a moment."
+        case .providerBusy: "The model is busy. The answer begins as soon as it is free."
+        case .providerDown: "The model's provider is failing. The answer begins as soon as it has recovered."
         case .contextLength:
             "The conversation is too long for this model. Shorten it or choose a model with a larger context."
         case .contentFilter: "The model's provider blocked this request or its answer."
@@ -47,8 +53,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     /// Whether the same request may succeed later without anything being changed. Money and refusals never do.
     package var isRetryable: Bool {
         switch self {
-        case .rateLimited, .providerUnavailable, .providerTimeout, .providerBadResponse, .firstTokenTimeout,
-            .idleTimeout, .deadlineExceeded, .internalError:
+        case .rateLimited, .providerBusy, .providerDown, .providerUnavailable, .providerTimeout, .providerBadResponse,
+            .firstTokenTimeout, .idleTimeout, .deadlineExceeded, .internalError:
             true
         case .providerAuth, .providerQuota, .contextLength, .contentFilter, .cancelled, .poison:
             false

@@ -11,6 +11,8 @@ package struct JobFailure: Error, Sendable, Hashable {
         case fatal
         /// The provider asked to wait; costs no attempt.
         case rateLimited
+        /// The provider was not asked, because it may not be now; costs no attempt and is no error of the job.
+        case waiting
         /// The worker is shutting down or lost its database; costs no attempt.
         case interrupted
     }

@@ -5,12 +5,10 @@ package import Chat
 ///
 /// Every write for a running job holds only while its lease stands. All calls are safe to repeat when they end
 /// with ``JobQueueError/unavailable``: what was done already is found done.
-package protocol JobQueue: Sendable {
-    /// Stores jobs and lines them up; a repeated id changes nothing. Returns the lanes to wake.
-    func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane>
-
-    /// Takes jobs for free slots, best first, each under a new lease; never more than asked for.
-    func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob]
+package protocol JobQueue: JobSource {
+    /// Stores jobs and lines them up; a repeated id changes nothing, and neither does a unique key that an unfinished
+    /// job of the owner and kind has: that job stands for the new one.
+    func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued
 
     /// Ends a run, with the last events of its stream in the same transaction.
     func settle(
@@ -35,6 +33,14 @@ package protocol JobQueue: Sendable {
 
     /// Gives back a lease that its worker does not know, with its attempt; a cancelled one is ended.
     func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue
+
+    /// Lines a failed or cancelled job up again, with fresh attempts and a lease above all its earlier ones; its stream
+    /// goes on with `restart`. Its errors are kept. The owner is whose it has to be; nil for an administrator, who may
+    /// name anybody's.
+    func retry(_ job: JobID, owner: UserID?) async throws(JobQueueError) -> Retrial
+
+    /// What went wrong with a job, oldest first, at most a thousand; empty also when it is not the owner's.
+    func errors(of job: JobID, owner: UserID) async throws(JobQueueError) -> [JobErrorRecord]
 
     /// One job of an owner; nil when there is none, or it is another's.
     func record(_ job: JobID, owner: UserID) async throws(JobQueueError) -> JobRecord?

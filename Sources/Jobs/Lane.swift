@@ -8,6 +8,16 @@ package enum Lane: Int16, Sendable, Hashable, CaseIterable {
     /// Embedding and ingestion.
     case embedding = 3
 
+    /// How long the first job in line may wait before the lane gets a small share of every claim that has room for the
+    /// background; nil for the lanes that nothing but chat goes before.
+    package var targetWait: Duration? {
+        switch self {
+        case .chat, .title: nil
+        case .summary: .seconds(30)
+        case .embedding: .seconds(60)
+        }
+    }
+
     /// The name in `J.lane` and in metric labels.
     package var name: String {
         switch self {

@@ -15,9 +15,12 @@ package struct NewJob: Sendable {
     package var userID: UserID
     /// Jobs with the same key run one at a time in the order of their enqueues.
     package var serialKey: SerialKey?
+    /// Of jobs of one owner and kind with the same key at most one is unfinished; 1 to 500 characters.
+    package var uniqueKey: String?
     /// JSON of the kind's own shape.
     package var payload: [UInt8]
-    /// Higher goes first within a lane: a step is worth a minute of waiting. Within -100...100.
+    /// Higher goes first within a lane: a step is worth a minute of waiting in a line that is worked off now and then, and
+    /// all of it in one that never is. Within -100...100.
     package var priority: Int16 = 0
     /// Runs that may fail before the job does.
     package var maximumAttempts: Int16 = 5

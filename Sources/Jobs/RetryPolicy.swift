@@ -48,7 +48,7 @@ package struct RetryPolicy: Sendable, Hashable {
         switch failure.class {
         case .fatal: return .fail
         case .interrupted: return .handOver
-        case .rateLimited:
+        case .rateLimited, .waiting:
             return .again(after: min(failure.retryAfter ?? rateLimitDelay, longestRetryAfter), attemptSpent: false)
         case .retry:
             if attempt >= maximumAttempts { return .fail }

@@ -20,6 +20,8 @@ package struct ProviderError: Error, Hashable, Sendable, CustomStringConvertible
         /// The provider answers, but not in pieces.
         case streamingRefused
         case cancelled
+        /// We did not ask, because the provider may not be asked now: its budget is spent, or it is blocked.
+        case withheld
     }
 
     /// What clients see.
@@ -40,6 +42,8 @@ package struct ProviderError: Error, Hashable, Sendable, CustomStringConvertible
     package var providerCode: String?
     /// The provider's words without keys, cut short, for the log; they may quote the prompt.
     package var providerWords: String?
+    /// What the provider's header fields said of its budgets.
+    package var budget = ProviderBudgetReport()
 
     /// Retryable as the code is, unless said otherwise.
     package init(

@@ -50,6 +50,8 @@ package struct ProviderCompletion: Sendable, Hashable {
     package var requestID: String?
     /// Members of the request that the provider refused and that were left out.
     package var omittedParameters: Set<String>
+    /// What the provider's header fields said of its budgets.
+    package var budget = ProviderBudgetReport()
 
     /// See the properties.
     package init(

@@ -32,6 +32,11 @@ package struct ProviderRequest: Sendable {
     package var omittedParameters: Set<String> = []
     /// How long it may take.
     package var limits: ProviderTimeLimits
+    /// What the prompt was counted to have; the bytes tell where it was not.
+    package var promptTokens: Int?
+    /// Asked before the provider is asked a second time within one call, as when a parameter was refused: each time is a
+    /// request of its own to the provider's limits.
+    package var beforeRepeating: (@Sendable () async throws(ProviderError) -> Void)?
 
     /// A question with nothing but a prompt.
     package init(

@@ -15,20 +15,32 @@ package struct ProviderStream: AsyncSequence, Sendable {
     package let requestID: String?
     /// Members of the request that the provider refused and that were left out; the model's row should remember them.
     package let omittedParameters: Set<String>
+    /// What the provider's header fields said of its budgets.
+    package let budget: ProviderBudgetReport
 
     private let makeSource: @Sendable () -> any ProviderEventSource
 
     init(
         requestID: String? = nil, omittedParameters: Set<String> = [],
+        budget: ProviderBudgetReport = ProviderBudgetReport(),
         _ makeSource: @escaping @Sendable () -> any ProviderEventSource
     ) {
         self.requestID = requestID
         self.omittedParameters = omittedParameters
+        self.budget = budget
         self.makeSource = makeSource
     }
 
     /// A reader; make only one.
     package func makeAsyncIterator() -> Iterator { Iterator(source: makeSource()) }
+
+    /// The same answer, watched while it is read. The observer is kept until the stream and its iterators are gone.
+    package func observed(by observer: any ProviderStreamObserver) -> ProviderStream {
+        let makeSource = makeSource
+        return ProviderStream(requestID: requestID, omittedParameters: omittedParameters, budget: budget) {
+            ObservedEventSource(source: makeSource(), observer: observer)
+        }
+    }
 
     /// Reads an answer, batch by batch.
     package struct Iterator: AsyncIteratorProtocol {

@@ -27,6 +27,21 @@ enum RetryAfter {
         return days(year, Int64(month) + 1, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
     }
 
+    /// `2026-11-26T08:49:37Z`, with a fraction or an offset where there is one, in seconds since 1970.
+    static func seconds(ofTimestamp text: String) -> Double? {
+        let halves = text.split(separator: "T")
+        guard halves.count == 2, let end = halves[1].firstIndex(where: { "Zz+-".contains($0) }) else { return nil }
+        let date = halves[0].split(separator: "-").compactMap { Int64($0) }
+        let clock = halves[1][..<end].split(separator: ":").compactMap { Double($0) }
+        guard date.count == 3, clock.count == 3, (1970..<10_000).contains(date[0]), (1...12).contains(date[1]),
+            (1...31).contains(date[2]), clock.allSatisfy({ (0..<61).contains($0) })
+        else { return nil }
+        let zone = halves[1][end...].dropFirst().split(separator: ":").compactMap { Double($0) }
+        guard zone.isEmpty || (zone.count == 2 && zone.allSatisfy { (0..<60).contains($0) }) else { return nil }
+        let offset = zone.isEmpty ? 0 : (zone[0] * 3600 + zone[1] * 60) * (halves[1][end] == "-" ? -1 : 1)
+        return Double(days(date[0], date[1], date[2]) * 86_400) + clock[0] * 3600 + clock[1] * 60 + clock[2] - offset
+    }
+
     /// Days since 1970 in the proleptic Gregorian calendar; March counts as the first month, so that the leap day is last.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let shiftedYear = month > 2 ? year : year - 1

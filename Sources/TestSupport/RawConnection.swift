@@ -77,6 +77,9 @@ package final class RawConnection: Sendable {
         close()
     }
 
+    /// What is sent goes out at once.
+    func setNoDelay() throws { try Socket.setNoDelay(try open()) }
+
     func interrupt() {
         descriptor.withLock { descriptor in
             guard let descriptor else { return }
@@ -99,7 +102,8 @@ package final class RawConnection: Sendable {
         return descriptor
     }
 
-    private func read() throws -> [UInt8] {
+    /// What has come; empty when the peer has ended the connection.
+    func read() throws -> [UInt8] {
         let descriptor = try open()
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {

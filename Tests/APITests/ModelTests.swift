@@ -57,6 +57,23 @@ struct ModelTests {
         }
     }
 
+    @Test func `limits are shown, kept by an update without them, and taken away by null`() async throws {
+        try await TestAPI.serve { api in
+            let person = try await api.person()
+            let body = #"{"name":"Limited","provider":"local","limits":{"maxConcurrent":3,"tokensPerMinute":90000}}"#
+            let made = try await api.send("POST", "/api/models", body, token: person.token)
+            #expect(made.data["limits"] == ["maxConcurrent": 3, "tokensPerMinute": 90_000])
+            let path = "/api/models/\(made.id)"
+            let renamed = try await api.send("PUT", path, #"{"name":"Other"}"#, token: person.token)
+            #expect(renamed.data["limits"] == made.data["limits"])
+            let other = try await api.send(
+                "PUT", path, #"{"limits":{"requestsPerMinute":60}}"#, token: person.token)
+            #expect(other.data["limits"] == ["requestsPerMinute": 60])
+            let free = try await api.send("PUT", path, #"{"limits":null}"#, token: person.token)
+            #expect(free.status == 200 && free.data["limits"] == nil)
+        }
+    }
+
     @Test(arguments: [
         (#"{}"#, ["name", "provider", "model"]),
         (#"{"name":" ","provider":"acme","model":""}"#, ["name", "provider", "model"]),
@@ -70,6 +87,10 @@ struct ModelTests {
         (
             #"{"name":"a","provider":"openai","model":"m","contextLimit":0,"maxOutputTokens":1.5}"#,
             ["contextLimit", "maxOutputTokens"]
+        ),
+        (
+            #"{"name":"a","provider":"local","limits":{"maxConcurrent":0,"requestsPerMinute":1.5,"tokensPerMinute":"1"}}"#,
+            ["limits.maxConcurrent", "limits.requestsPerMinute", "limits.tokensPerMinute"]
         ),
         (
             #"{"name":"a","provider":"openai","model":"m","supportsImages":"yes","defaults":[]}"#,

@@ -166,7 +166,9 @@ struct SessionTests {
             for path in [
                 "/api/sessions/\(id)", "/api/sessions/00000000-0000-7000-8000-000000000000", "/api/sessions/x",
             ] {
-                for (method, suffix) in [("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/messages")] {
+                for (method, suffix) in [
+                    ("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/messages"), ("GET", "/events"),
+                ] {
                     let answer = try await api.send(
                         method, path + suffix, method == "PUT" ? #"{"title":"mine"}"# : nil, token: stranger.token)
                     #expect(answer.status == 404, "\(method) \(path)\(suffix)")

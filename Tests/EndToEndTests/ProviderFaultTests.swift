@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -67,6 +68,22 @@ extension EndToEnd {
                 #expect(reply.shape == ReplyTests.finishedShape)
                 #expect(reply.text.split(separator: " ").count == 30)
                 #expect(job["attempt"] == 1)
+            }
+        }
+
+        @Test func `the call for the whole after a stream that broke has a row of its own in the ledger`() async throws
+        {
+            let scenario: JSONObject = ["tokens": 20, "fault": "errorEvent", "after": 0, "times": 1]
+            try await reply(to: scenario) { reply, _, job, deployment in
+                #expect(reply.shape == ReplyTests.finishedShape)
+                #expect(job["attempt"] == 1)
+                #expect(deployment.simulator.requests.map(\.isStreamed) == [true, false])
+                let rows = try await deployment.withConnection { connection in
+                    try await connection.query("SELECT call, closed, estimated FROM usage ORDER BY call")
+                        .decode(Int16.self, Bool.self, Bool.self).map { "\($0) \($1) \($2)" }
+                }
+                // What the first one cost nobody knows: its estimate stays.
+                #expect(rows == ["1 false true", "2 true false"])
             }
         }
 

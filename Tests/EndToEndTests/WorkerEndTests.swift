@@ -24,7 +24,7 @@ extension EndToEnd {
                 let pause = killed.duration(to: restart.receivedAt)
                 let reply = try await stream.read(into: restarted, within: .seconds(30))
                 let otherReply = try await other.read(into: otherBegun, within: .seconds(30))
-                #expect(pause < .seconds(10), "\(pause)")
+                #expect(pause < .seconds(5), "\(pause)")
                 #expect(reply.shape.suffix(5) == ["content", "stop", "usage", "end", "complete"])
                 #expect(reply.violations == [])
                 #expect(otherReply.shape == ReplyTests.finishedShape)

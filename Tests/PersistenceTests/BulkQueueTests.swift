@@ -47,8 +47,8 @@ struct BulkQueueTests {
     @Test func `jobs enqueued in bulk start in order of their ids and none twice`() async throws {
         try await Queue.with { queue in
             let jobs = (0..<300).map { _ in queue.job() }
-            #expect(try await queue.queue.enqueue(jobs.shuffled()) == [.embedding])
-            #expect(try await queue.queue.enqueue(jobs).isEmpty)
+            #expect(try await queue.queue.enqueue(jobs.shuffled()).wake == [.embedding])
+            #expect(try await queue.queue.enqueue(jobs).wake.isEmpty)
             let claimed = try await queue.claim(1000)
             #expect(claimed.map(\.lease.job) == jobs.map(\.id))
             #expect(claimed.allSatisfy { $0.kind == .noop && $0.attempt == 1 && $0.payload == Array("{}".utf8) })
@@ -65,7 +65,7 @@ struct BulkQueueTests {
             var (head, follower) = (queue.job(.chat), queue.job(.chat))
             head.serialKey = Fixture.id()
             follower.serialKey = head.serialKey
-            let lanes = try await queue.queue.enqueue([later, plain, urgent, head, follower])
+            let lanes = try await queue.queue.enqueue([later, plain, urgent, head, follower]).wake
             let claimed = try await queue.claim(10).map(\.lease.job)
             let deferred = try await queue.count("SELECT count(*) FROM deferred WHERE job = \(later.id)")
             let waiting = try await queue.count("SELECT count(*) FROM waiting WHERE job = \(follower.id)")

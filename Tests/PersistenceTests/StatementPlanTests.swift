@@ -94,6 +94,13 @@ struct StatementPlanTests {
                 name: "message", sql: MessageStatements.find(leaf, user: user),
                 indexes: ["messages_pkey", "messages_session_parent"]),
             Case(
+                name: "versions of watched sessions",
+                sql: SessionWatchStatements.versions(of: [session], owners: [user]), indexes: ["sessions_pkey"]),
+            Case(
+                name: "changed messages",
+                sql: SessionWatchStatements.messages([leaf], owners: [user], maximumBytes: 1000),
+                indexes: ["messages_pkey", "messages_session_parent"]),
+            Case(
                 name: "message of a job", sql: MessageStatements.find(job: Fixture.id(), user: user),
                 indexes: ["messages_job"]),
             Case(

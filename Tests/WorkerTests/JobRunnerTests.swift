@@ -200,8 +200,9 @@ struct JobRunnerTests {
 }
 
 extension LoopDomain {
-    /// As the worker does it, from the loop.
+    /// As the worker does it, from the loop, the claim being durable.
     fileprivate func start(_ runner: JobRunner, _ job: ClaimedJob, _ abort: AbortSignal, in tasks: LoopTasks) {
         runner.start(job, abort: abort, in: tasks, on: self) {}
+        runner.release([job.lease])
     }
 }

@@ -247,4 +247,34 @@ struct PublisherMachineTests {
         }
         #expect(sent == 5000)
     }
+
+    @Test func `a held stream gathers and goes with the first flush after its release`() {
+        var machine = PublisherMachine()
+        let (held, other) = (WorkerFixture.lease(), WorkerFixture.lease())
+        machine.open(held, at: now, isHeld: true)
+        machine.open(other, at: now)
+        _ = machine.append(.content("a"), to: held, at: WorkerFixture.now)
+        #expect(!machine.hasWork)
+        _ = machine.append(.content("b"), to: other, at: WorkerFixture.now)
+        let first = machine.beginFlush(at: WorkerFixture.now)
+        #expect(first?.events.map(\.job) == [other.job])
+        if let first { _ = machine.acknowledge(first, live: [other.job]) }
+        machine.release(held)
+        #expect(machine.hasUrgentWork)
+        let second = machine.beginFlush(at: WorkerFixture.now)
+        #expect(second?.events.map(\.job) == [held.job])
+        machine.release(held)
+        #expect(!machine.hasWork)
+    }
+
+    @Test func `a held stream stays held through a lost connection and ends with what it has`() {
+        var machine = PublisherMachine()
+        let lease = WorkerFixture.lease()
+        machine.open(lease, at: now, isHeld: true)
+        _ = machine.append(.content("a"), to: lease, at: WorkerFixture.now)
+        machine.resynchronize(stored: [lease: 0])
+        #expect(!machine.hasWork)
+        let taken = machine.take(lease, at: WorkerFixture.now)
+        #expect(taken?.unacknowledged.count == 1)
+    }
 }

@@ -9,12 +9,13 @@ import tempfile
 from pathlib import Path
 
 import declarations
+import guarantees
 import imports
 import layout
 import words
 from source_tree import Sample, SourceTree
 
-RULES = (layout, imports, declarations, words)
+RULES = (layout, imports, declarations, words, guarantees)
 
 
 def check(root: Path) -> bool:

@@ -73,9 +73,9 @@ extension ErrorCode {
     /// is 400; what the provider said or did not say is the gateway's 502 and 504; the rest is ours.
     var status: HTTPStatus {
         switch self {
-        case .rateLimited: .tooManyRequests
+        case .rateLimited, .providerBusy: .tooManyRequests
         case .contextLength, .contentFilter: .badRequest
-        case .providerAuth, .providerQuota, .providerUnavailable, .providerBadResponse: .badGateway
+        case .providerAuth, .providerQuota, .providerUnavailable, .providerDown, .providerBadResponse: .badGateway
         case .providerTimeout, .firstTokenTimeout, .idleTimeout, .deadlineExceeded: .gatewayTimeout
         case .cancelled: .conflict
         case .internalError, .poison: .internalServerError

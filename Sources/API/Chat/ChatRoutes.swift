@@ -35,8 +35,12 @@ struct ChatRoutes: Sendable {
     @Sendable func stream(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let (turn, isNew) = try await ChatTurns(services: services).submit(request, route: Self.streamPattern)
         let attachment = StreamAttachment(services: services)
-        if isNew { return attachment.response(job: turn.jobID, message: turn.messageID, after: .beginning) }
-        return try await attachment.attach(turn.jobID, try request.userID, after: nil, messageID: turn.messageID)
+        if isNew {
+            return attachment.response(
+                job: turn.jobID, message: turn.messageID, after: .beginning, session: turn.sessionID)
+        }
+        return try await attachment.attach(
+            turn.jobID, try request.userID, after: nil, messageID: turn.messageID, session: turn.sessionID)
     }
 
     @Sendable func attach(_ request: APIRequest) async throws(APIError) -> APIResponse {

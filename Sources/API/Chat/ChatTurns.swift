@@ -36,26 +36,32 @@ struct ChatTurns: Sendable {
         turn.parts = input.images.map { .image($0) }
         turn.parentMessageID = input.parentMessageID
         turn.modelID = input.modelID
+        turn.defaultModelID = services.settings.current.defaultModelID ?? services.models.fallbackID
+        turn.titleModelID = services.settings.current.titleModelID
         turn.parameters = input.parameters
         turn.onBusy = input.onBusy
         turn.wantsTitle = services.settings.current.titleEnabled
         if let key { turn.idempotencyKey = await Self.key(key, route, user, bytes) }
         let submission: TurnSubmission
         do throws(PersistenceError) {
-            submission = try await services.turns.submit(turn)
+            submission = try await services.turns.submit(turn, whenVisible: tell)
         } catch {
             throw APIError(error)
         }
         return try accept(submission)
     }
 
+    /// Whom a new turn concerns; before the disk has it, so that the worker does not wait for the disk.
+    private func tell(_ submission: TurnSubmission) {
+        guard case .accepted(_, let wake, let interrupted, let events) = submission else { return }
+        services.notifier.wake(wake)
+        for lease in interrupted { services.notifier.cancel(lease) }
+        services.notifier.announce(events)
+    }
+
     private func accept(_ submission: TurnSubmission) throws(APIError) -> (turn: AcceptedTurn, isNew: Bool) {
         switch submission {
-        case .accepted(let turn, let wake, let interrupted, let events):
-            services.notifier.wake(wake)
-            for lease in interrupted { services.notifier.cancel(lease) }
-            services.notifier.announce(events)
-            return (turn, true)
+        case .accepted(let turn, _, _, _): return (turn, true)
         case .repeated(let turn): return (turn, false)
         case .idempotencyMismatch:
             throw APIError(.idempotencyMismatch, "This idempotency key was used for another request.")

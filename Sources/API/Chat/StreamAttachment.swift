@@ -10,7 +10,7 @@ struct StreamAttachment: Sendable {
     let services: APIServices
 
     /// Goes on after the request's cursor. `not_found` for a job that is not the person's; `validation_failed` for a
-    /// malformed cursor and for a lease the job never had.
+    /// malformed cursor and for a lease the job cannot have had yet.
     func attach(
         _ job: JobID, _ request: APIRequest, message: StoredMessage? = nil
     ) async throws(APIError) -> APIResponse {
@@ -20,15 +20,17 @@ struct StreamAttachment: Sendable {
 
     /// As above; without a cursor from the first event on. The message is looked up when it is needed.
     func attach(
-        _ job: JobID, _ user: UserID, after cursor: StreamCursor?, messageID: MessageID?, message: StoredMessage? = nil
+        _ job: JobID, _ user: UserID, after cursor: StreamCursor?, messageID: MessageID?,
+        message: StoredMessage? = nil, session: SessionID? = nil
     ) async throws(APIError) -> APIResponse {
         do {
             guard let record = try await services.queue.record(job, owner: user) else { throw APIError.notFound() }
-            guard record.state.isEnd, let lost = try await lostPart(of: record, before: cursor) else {
-                try await checkLease(of: cursor, record)
-                return response(job: job, message: messageID, after: cursor ?? .beginning)
-            }
             if let cursor, cursor.lease > record.lease { throw Self.unknownLease }
+            guard record.state.isEnd, let lost = try await lostPart(of: record, before: cursor) else {
+                let session = message?.sessionID ?? session
+                return response(
+                    job: job, message: messageID, after: cursor ?? .beginning, session: session, state: record.state)
+            }
             var reply = message
             if reply == nil { reply = try await services.messages.find(job: job, user: user) }
             guard let reply, cursor != StoredReply.lastCursor(of: record) else {
@@ -44,10 +46,14 @@ struct StreamAttachment: Sendable {
         }
     }
 
-    /// The stream after a cursor.
-    func response(job: JobID, message: MessageID?, after cursor: StreamCursor) -> APIResponse {
+    /// The stream after a cursor; see ``StreamHub/subscribe(_:after:to:transform:session:state:)``.
+    func response(
+        job: JobID, message: MessageID?, after cursor: StreamCursor, session: SessionID? = nil, state: JobState? = nil
+    ) -> APIResponse {
         let hub = services.hub
-        return response(job: job, message: message) { hub.subscribe(job, after: cursor, to: $0) }
+        return response(job: job, message: message) {
+            hub.subscribe(job, after: cursor, to: $0, session: session, state: state)
+        }
     }
 
     private func response(
@@ -69,12 +75,8 @@ struct StreamAttachment: Sendable {
         return first <= StreamCursor.beginning.next || first <= place ? nil : place
     }
 
-    private func checkLease(of cursor: StreamCursor?, _ record: JobRecord) async throws {
-        guard let cursor, cursor.lease > 0, cursor.lease != record.lease else { return }
-        let lease = Lease(job: record.id, number: cursor.lease)
-        guard try await services.hub.log.hasWritten(lease) else { throw Self.unknownLease }
-    }
-
+    /// Only a lease above the job's was never its own. Of an earlier one the log may hold nothing although its events
+    /// were read: a database that crashes takes them back, and their worker may be gone as well.
     private static let unknownLease = APIError.validation("after", "is a cursor that this stream never had")
 
     /// `Last-Event-ID` is newer than `after`, which stays in the address when a browser reconnects.

@@ -9,6 +9,7 @@ extension APIServices {
     /// `/api/jobs/…`.
     func addJobRoutes(to routes: inout APIRoutes) {
         let jobs = JobRoutes(services: self)
+        routes.on(.get, "/api/jobs", jobs.list)
         routes.on(.post, JobRoutes.submitPattern, cancelsOnDisconnect: false, jobs.submit)
         routes.on(.get, "/api/jobs/:id", jobs.show)
         routes.on(.get, "/api/jobs/:id/events", jobs.events)
@@ -21,12 +22,44 @@ extension APIServices {
 struct JobRoutes: Sendable {
     let services: APIServices
 
+    /// Newest first; of one kind, in one state.
+    @Sendable func list(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let user = try request.userID
+        let (kind, state, cursor, limit): (JobKind?, JobState?, JobID?, Int) = try request.query { query in
+            let kind = query.value("kind", "must be a word of at most 64 characters") { text in
+                text.utf8.count <= 64 && !text.utf8.contains(0) ? JobKind(rawValue: text) : nil
+            }
+            let names = JobState.allCases.map(\.name).joined(separator: ", ")
+            let state = query.value("state", "must be one of \(names)") { name in
+                JobState.allCases.first { $0.name == name }
+            }
+            return (kind, state, query.cursor(), query.limit())
+        }
+        do throws(JobQueueError) {
+            let page = try await services.queue.list(
+                of: user, kind: kind, state: state, before: cursor, limit: limit)
+            return .page(page.items, nextCursor: page.nextCursor?.description) { record, writer in
+                writer.object { record.writeFields(to: &$0) }
+            }
+        } catch {
+            throw APIError(error)
+        }
+    }
+
     @Sendable func show(_ request: APIRequest) async throws(APIError) -> APIResponse {
         try await show(try request.pathID(), try request.userID)
     }
 
     @Sendable func events(_ request: APIRequest) async throws(APIError) -> APIResponse {
-        try await StreamAttachment(services: services).attach(try request.pathID(), request)
+        let user = try request.userID
+        let job: JobID = try request.pathID()
+        let message: StoredMessage?
+        do throws(PersistenceError) {
+            message = try await services.messages.find(job: job, user: user)
+        } catch {
+            throw APIError(error)
+        }
+        return try await StreamAttachment(services: services).attach(job, request, message: message)
     }
 
     /// Ends the job, or tells its run to end; one that has ended stays as it is.

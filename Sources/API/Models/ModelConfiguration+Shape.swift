@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import JSON
+import Jobs
 import Persistence
 
 extension ModelConfiguration {
@@ -23,6 +24,13 @@ extension ModelConfiguration {
                 writer.objectMember("pricing") { writer in
                     writer.member("inputPerMillion", prices.inputPerMillion)
                     writer.member("outputPerMillion", prices.outputPerMillion)
+                }
+            }
+            if !fields.limits.isEmpty {
+                writer.objectMember("limits") { writer in
+                    if let limit = fields.limits.maximumConcurrent { writer.member("maxConcurrent", limit) }
+                    if let limit = fields.limits.requestsPerMinute { writer.member("requestsPerMinute", limit) }
+                    if let limit = fields.limits.tokensPerMinute { writer.member("tokensPerMinute", limit) }
                 }
             }
             writer.member("createdAt", createdAt.description)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import JSON
+import Jobs
 import Observability
 import Persistence
 import Tokenization
@@ -16,6 +17,7 @@ struct ModelInput: Sendable {
     var maximumOutputTokens: FieldChange<Int>
     var defaults: JSONObject?
     var prices: FieldChange<ModelPrices>
+    var limits: FieldChange<ProviderLimits>
 
     /// - Parameters:
     ///   - fields: the body's.
@@ -45,6 +47,13 @@ struct ModelInput: Sendable {
                 outputPerMillion: fields.number("outputPerMillion", in: 0...1_000_000))
         }
         self.prices = fields.mentions("pricing") ? .set(prices) : .keep
+        let limits = fields.optionalObject("limits") { fields in
+            ProviderLimits(
+                maximumConcurrent: fields.optionalInteger("maxConcurrent", in: 1...1_000_000),
+                requestsPerMinute: fields.optionalInteger("requestsPerMinute", in: 1...1_000_000_000),
+                tokensPerMinute: fields.optionalInteger("tokensPerMinute", in: 1...1_000_000_000))
+        }
+        self.limits = fields.mentions("limits") ? .set(limits) : .keep
     }
 
     private static func address(
@@ -90,7 +99,7 @@ extension ModelInput {
                 prices,
                 to: known.pricing.map {
                     ModelPrices(inputPerMillion: $0.inputPerMillion, outputPerMillion: $0.outputPerMillion)
-                }))
+                }), limits: Self.applied(limits, to: nil) ?? ProviderLimits())
     }
 
     /// The stored fields with what was sent laid over them. Without a new address, another provider gets its own one.
@@ -110,6 +119,7 @@ extension ModelInput {
         fields.maximumOutputTokens = Self.applied(maximumOutputTokens, to: old.maximumOutputTokens)
         fields.defaults = defaults ?? old.defaults
         fields.prices = Self.applied(prices, to: old.prices)
+        fields.limits = Self.applied(limits, to: old.limits) ?? ProviderLimits()
         return fields
     }
 

@@ -59,7 +59,8 @@ package struct APIServices: Sendable {
     /// `limitTime` is given.
     package init(
         configuration: APIConfiguration, database: Database, models: ModelStore, settings: SettingsStore,
-        queue: PostgresJobQueue, notifier: WakeNotifier, hub: StreamHub, clock: DatabaseClock, ids: UUIDv7Generator,
+        queue: PostgresJobQueue, gates: ProviderGates? = nil, notifier: WakeNotifier, hub: StreamHub,
+        clock: DatabaseClock, ids: UUIDv7Generator,
         signingKey: SigningKey, passwordHasher: PasswordHasher = PasswordHasher(), blocking: BlockingPool,
         isListenerHealthy: @escaping @Sendable () -> Bool, limitTime: (@Sendable () -> Timestamp)? = nil,
         logger: Logger, metrics: MetricsRegistry
@@ -69,14 +70,14 @@ package struct APIServices: Sendable {
         users = UserStore(database: database)
         refreshTokens = RefreshTokenStore(database: database)
         self.models = models
-        sessions = SessionStore(database: database)
+        sessions = SessionStore(database: database, onChange: notifier.changed)
         messages = MessageStore(database: database)
         self.settings = settings
         limiter = RateLimiter(
             store: RateLimitStore(database: database), settings: settings, now: limitTime ?? { clock.now },
             metrics: metrics)
         self.queue = queue
-        turns = TurnStore(database: database, queue: queue, clock: clock)
+        turns = TurnStore(database: database, queue: queue, clock: clock, gates: gates)
         overviews = OverviewStore(database: database)
         usage = UsageStore(database: database)
         self.notifier = notifier

@@ -17,6 +17,7 @@ extension APIServices {
         // Jobs are told to end after the commit, so the rest is not left undone.
         routes.on(.delete, "/api/sessions/:id", cancelsOnDisconnect: false, sessions.delete)
         routes.on(.get, "/api/sessions/:id/messages", sessions.messages)
+        routes.on(.get, "/api/sessions/:id/events", sessions.events)
     }
 }
 
@@ -123,7 +124,8 @@ struct Sessions: Sendable {
 }
 
 extension Sessions {
-    private func find(_ request: APIRequest) async throws(APIError) -> ChatSession {
+    /// The session of the path, if it is the person's.
+    func find(_ request: APIRequest) async throws(APIError) -> ChatSession {
         let user = try request.userID
         let id: SessionID = try request.pathID()
         let session = try await APIError.mapping { try await services.sessions.find(id, user: user) }

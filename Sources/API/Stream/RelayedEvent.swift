@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import HTTP
-import Jobs
+package import Jobs
 
 /// An event on its way to readers, with the frame they all share.
-struct RelayedEvent: Sendable {
+package struct RelayedEvent: Sendable {
     let event: LoggedEvent
     /// `id`, `event` and `data` as they go over the wire.
-    let frame: [UInt8]
+    package let frame: [UInt8]
 
     var cursor: StreamCursor { event.cursor }
 
-    init(_ event: LoggedEvent) {
+    /// Makes the frame; see ``LoggedEvent``.
+    package init(_ event: LoggedEvent) {
         self.event = event
         var frame: [UInt8] = []
         frame.reserveCapacity(event.data.count + 64)

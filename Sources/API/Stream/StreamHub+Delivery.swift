@@ -7,10 +7,12 @@ import Persistence
 
 extension StreamHub {
     func add(
-        _ id: JobID, after cursor: StreamCursor, _ writer: EventStreamWriter, _ transform: FrameTransform?
+        _ job: WatchedJob, after cursor: StreamCursor, _ writer: EventStreamWriter, _ transform: FrameTransform?
     ) {
-        guard !hasStopped else { return writer.finish() }
-        let job = watched(id)
+        guard !hasStopped else {
+            forgetIfUnwatched(job)
+            return writer.finish()
+        }
         lastNumber += 1
         let number = lastNumber
         let subscriber = Subscriber(
@@ -24,10 +26,11 @@ extension StreamHub {
         wantRead(subscriber)
     }
 
-    func watched(_ id: JobID) -> WatchedJob {
-        if let job = jobs[id] { return job }
-        let job = WatchedJob(id, heardAt: .now)
+    func watched(_ id: JobID, _ session: SessionID? = nil, _ state: JobState? = nil) -> WatchedJob {
+        let job = jobs[id] ?? WatchedJob(id, state: state, heardAt: .now)
+        job.wait.learned(state)
         jobs[id] = job
+        connect(job, to: session)
         return job
     }
 
@@ -42,8 +45,20 @@ extension StreamHub {
         if malformed > 0 { metrics.malformed.increment(by: malformed) }
     }
 
+    /// A payload of the channel of sessions: changes of many, most of them watched elsewhere.
+    func heardSessions(_ payload: String) {
+        let malformed = SessionNotification.decode(
+            payload, isWatched: { id in jobsOfSession[id] != nil || sessions.assumeIsolated { $0.isWatched(id) } }
+        ) { change in
+            if case .title(let title) = change.kind { titled(change.session, title) }
+            sessions.assumeIsolated { $0.heard(change) }
+        }
+        if malformed > 0 { metrics.malformed.increment(by: malformed) }
+    }
+
     private func deliver(_ arrival: StreamNotification.Arrival, to job: WatchedJob) {
         if arrival.kind?.isTerminal == true { release(job, .ended) }
+        job.wait.saw(arrival.kind, at: arrival.cursor)
         guard !job.subscribers.isEmpty else { return }
         if let kind = arrival.kind, let data = arrival.data {
             let event = RelayedEvent(LoggedEvent(cursor: arrival.cursor, kind: kind, data: data))
@@ -74,6 +89,7 @@ extension StreamHub {
 
     func take(_ step: SubscriberMachine.PageStep, _ subscriber: Subscriber) {
         if !step.events.isEmpty { send(step.events, to: subscriber) }
+        begin(subscriber)
         switch step.next {
         case .nothing: if subscriber.machine.phase == .waiting { subscriber.waitingSince = .now }
         case .read: wantRead(subscriber)
@@ -92,6 +108,7 @@ extension StreamHub {
             bytes = Array(events.lazy.map(\.frame).joined())
         }
         metrics.frames.increment(by: events.count)
+        if let last = events.last { subscriber.notices.sent(last.event) }
         if !bytes.isEmpty, !subscriber.writer.send(bytes) { drop(subscriber) }
     }
 
@@ -129,5 +146,7 @@ extension StreamHub {
         guard job.isUnwatched else { return }
         jobs[job.id] = nil
         endsToCheck.remove(job.id)
+        standingsToCheck.remove(job.id)
+        disconnect(job)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import HTTPServer
+import Jobs
 import Observability
 import Persistence
 import Runtime
@@ -14,6 +15,7 @@ extension StreamHub {
         /// Whether the job had ended before the read began.
         var hasEnded: [Bool] = []
         var endsToCheck: [JobID] = []
+        var standingsToCheck: [JobID] = []
 
         var limitEach: Int { min(256, max(16, 4096 / max(1, positions.count))) }
     }
@@ -37,8 +39,8 @@ extension StreamHub {
                 metrics.reads.increment()
                 do throws(PersistenceError) {
                     let pages = try await log.pages(
-                        after: batch.positions, endsOf: batch.endsToCheck, limitEach: batch.limitEach,
-                        deadline: .now + timing.readTimeout)
+                        after: batch.positions, endsOf: batch.endsToCheck, standingsOf: batch.standingsToCheck,
+                        limitEach: batch.limitEach, deadline: .now + timing.readTimeout)
                     hasReadFailed = false
                     complete(batch, pages)
                 } catch {
@@ -77,12 +79,22 @@ extension StreamHub {
         job.heardAt = now
         metrics.sweptJobs.increment()
         checkEnd(of: job)
+        if job.wait.mayWait, job.subscribers.contains(where: { $0.transform == nil }) {
+            standingsToCheck.insert(job.id)
+        }
         for subscriber in job.subscribers where subscriber.machine.sweep() { wantRead(subscriber) }
     }
 
     func checkEnd(of job: WatchedJob) {
         guard !job.hasEnded else { return }
         endsToCheck.insert(job.id)
+        signalRead()
+    }
+
+    /// Why nothing comes of a job, if it waits.
+    func checkStanding(of id: JobID) {
+        guard let job = jobs[id], !job.hasEnded else { return }
+        standingsToCheck.insert(id)
         signalRead()
     }
 
@@ -110,7 +122,11 @@ extension StreamHub {
         while batch.endsToCheck.count < Self.maxPositions, let job = endsToCheck.popFirst() {
             batch.endsToCheck.append(job)
         }
-        return batch.positions.isEmpty && batch.endsToCheck.isEmpty ? nil : batch
+        while batch.standingsToCheck.count < Self.maxPositions, let job = standingsToCheck.popFirst() {
+            batch.standingsToCheck.append(job)
+        }
+        let isEmpty = batch.positions.isEmpty && batch.endsToCheck.isEmpty && batch.standingsToCheck.isEmpty
+        return isEmpty ? nil : batch
     }
 
     private func complete(_ batch: Batch, _ result: EventLogPages) {
@@ -118,12 +134,16 @@ extension StreamHub {
             let hasEnded = batch.hasEnded[place] || result.ended.contains(batch.positions[place].job)
             let events = page.map { RelayedEvent($0) }
             let isFull = page.count >= batch.limitEach
+            if let last = page.last, let job = jobs[batch.positions[place].job] {
+                job.wait.saw(last.kind, at: last.cursor)
+            }
             for subscriber in batch.readers[place] where !subscriber.isGone {
                 let step = subscriber.machine.read(
                     events, isFull: isFull, hasEnded: hasEnded, bufferedBytes: subscriber.writer.bufferedBytes)
                 take(step, subscriber)
             }
         }
+        found(result.waiting, among: batch.standingsToCheck)
         for id in result.ended {
             guard let job = jobs[id] else { continue }
             job.hasEnded = true
@@ -145,5 +165,6 @@ extension StreamHub {
             line.append(subscriber)
         }
         endsToCheck.formUnion(batch.endsToCheck.filter { jobs[$0] != nil })
+        standingsToCheck.formUnion(batch.standingsToCheck.filter { jobs[$0] != nil })
     }
 }

@@ -21,6 +21,12 @@ package actor StreamHub: Service {
         package var deafSweepInterval: Duration = .milliseconds(250)
         /// How often the hub looks who is due, and tries a read again that failed.
         package var tickInterval: Duration = .milliseconds(250)
+        /// How often the versions of all watched sessions are compared with what was heard of them.
+        package var compareInterval: Duration = .seconds(5)
+        /// The same while the listener does not hear.
+        package var deafCompareInterval: Duration = .seconds(1)
+        /// How long a change of a session may be known of before it is heard, until a snapshot replaces it.
+        package var missingGrace: Duration = .milliseconds(500)
         /// For one read, the wait for a connection included.
         package var readTimeout: Duration = .seconds(5)
 
@@ -34,6 +40,8 @@ package actor StreamHub: Service {
 
     /// For the log.
     nonisolated package let name = "stream-hub"
+    /// Relays what becomes of sessions, from the same listener and on the same loop.
+    nonisolated package let sessions: SessionHub
     nonisolated let loop: EventLoop
     /// The loop's.
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -51,6 +59,10 @@ package actor StreamHub: Service {
     var subscribers: [UInt64: Subscriber] = [:]
     var line: [Subscriber] = []
     var endsToCheck: Set<JobID> = []
+    /// Jobs that may wait, to be looked for with the next read.
+    var standingsToCheck: Set<JobID> = []
+    /// The watched jobs of each session.
+    var jobsOfSession: [SessionID: Set<JobID>] = [:]
     var lastNumber: UInt64 = 0
     var hasStopped = false
     var hasReadFailed = false
@@ -70,6 +82,7 @@ package actor StreamHub: Service {
         self.metrics = StreamMetrics(metrics)
         self.timing = timing
         registry = metrics
+        sessions = SessionHub(source: source, logger: logger, metrics: metrics, timing: timing)
     }
 
     /// The log that the hub reads, for who has to look before subscribing.
@@ -85,8 +98,10 @@ package actor StreamHub: Service {
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { try await listener.run(shutdown) }
             group.addTask { await self.readUntilStopped() }
+            group.addTask { await self.sessions.readUntilStopped() }
             await shutdown.wait()
             readWanted.finish()
+            sessions.readWanted.finish()
         }
         await stop()
     }
@@ -98,11 +113,18 @@ package actor StreamHub: Service {
     ///   - job: one that exists; when it has ended, so does the stream after what is in the log.
     ///   - cursor: the last event that the reader has.
     ///   - writer: only the hub writes to it from here on.
-    ///   - transform: nil sends the frames of `/api`.
+    ///   - transform: nil sends the frames of `/api`, and live notices of a wait and of a title with them.
+    ///   - session: of the reply, where it is known; its titles are told.
+    ///   - state: as the job's record says; nil for a job that was just made.
     nonisolated package func subscribe(
-        _ job: JobID, after cursor: StreamCursor, to writer: EventStreamWriter, transform: FrameTransform? = nil
+        _ job: JobID, after cursor: StreamCursor, to writer: EventStreamWriter, transform: FrameTransform? = nil,
+        session: SessionID? = nil, state: JobState? = nil
     ) {
-        onLoop { $0.add(job, after: cursor, writer, transform) }
+        onLoop { hub in
+            hub.add(hub.watched(job, session, state), after: cursor, writer, transform)
+            // It stood there a moment ago: no need to wait until it has been silent for a while.
+            if state == .scheduled { hub.checkStanding(of: job) }
+        }
     }
 
     /// How many jobs someone watches.
@@ -118,9 +140,11 @@ package actor StreamHub: Service {
             logger: logger, metrics: registry,
             StreamSource.Callbacks(
                 onPayload: { [weak self] payload in self?.assumeIsolated { $0.heard(payload) } },
+                onSessions: { [weak self] payload in self?.assumeIsolated { $0.heardSessions(payload) } },
                 onConnected: { [weak self] in
                     self?.hears.store(true, ordering: .releasing)
                     self?.onLoop { $0.sweepAll() }
+                    self?.sessions.onLoop { $0.heardAgain() }
                 },
                 onLost: { [weak self] in self?.hears.store(false, ordering: .releasing) }))
     }
@@ -128,6 +152,8 @@ package actor StreamHub: Service {
     private func tick() {
         guard !hasStopped else { return }
         sweep(now: .now)
+        let isListening = isListening
+        sessions.assumeIsolated { $0.tick(isListening: isListening, now: .now) }
         ticker = loop.schedule(at: .now + timing.tickInterval) { [weak self] in
             self?.assumeIsolated { $0.tick() }
         }
@@ -142,5 +168,7 @@ package actor StreamHub: Service {
         }
         for job in jobs.values { release(job, .stopped) }
         jobs = [:]
+        jobsOfSession = [:]
+        sessions.assumeIsolated { $0.stop() }
     }
 }

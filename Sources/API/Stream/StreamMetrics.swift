@@ -10,6 +10,7 @@ struct StreamMetrics: Sendable {
     let sweptJobs: Counter
     let overflows: Counter
     let malformed: Counter
+    let notices: Counter
 
     init(_ registry: MetricsRegistry) {
         subscribers = registry.gauge("switchyard_stream_subscribers", help: "Readers of token streams.")
@@ -24,5 +25,7 @@ struct StreamMetrics: Sendable {
             "switchyard_stream_overflows_total", help: "Times a slow reader was sent back to the log.")
         malformed = registry.counter(
             "switchyard_stream_malformed_total", help: "Lines of notifications that could not be parsed.")
+        notices = registry.counter(
+            "switchyard_stream_notices_total", help: "Live notices of a wait or a title, sent beside the log.")
     }
 }

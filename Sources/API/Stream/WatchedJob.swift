@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import HTTPServer
+import Jobs
 import Runtime
 
 /// A job that someone watches; confined to the hub.
@@ -12,9 +13,14 @@ final class WatchedJob {
     var heardAt: ContinuousClock.Instant
     /// Known to have ended: a read that begins now finds all there will ever be.
     var hasEnded = false
+    /// Whether it may be waiting.
+    var wait: WaitKnowledge
+    /// The session of the reply, where a reader knew it.
+    var session: SessionID?
 
-    init(_ id: JobID, heardAt: ContinuousClock.Instant) {
+    init(_ id: JobID, state: JobState?, heardAt: ContinuousClock.Instant) {
         self.id = id
+        wait = WaitKnowledge(state: state)
         self.heardAt = heardAt
     }
 
@@ -44,6 +50,12 @@ final class Subscriber {
     /// Whether it is in the line of those who want a read.
     var isInLine = false
     var isGone = false
+    /// What it was told of a wait.
+    var notices = QueueNotices()
+    /// Whether it has its first frames.
+    var hasBegun = false
+    /// A title that came before them.
+    var title: [UInt8]?
     /// Since when the log has a gap for it.
     var waitingSince: ContinuousClock.Instant
 

@@ -7,6 +7,8 @@ import Postgres
 package struct EventLogPages: Sendable {
     /// Of the jobs asked for, those that had ended before the pages were read: nothing follows their pages.
     package var ended: Set<JobID> = []
+    /// Of the jobs whose standing was asked for, those that wait.
+    package var waiting: [JobID: JobStanding] = [:]
     /// For each position, in the order asked for, the events after it.
     package var pages: [[LoggedEvent]]
 }
@@ -18,24 +20,28 @@ extension EventLogReader {
     ///   - positions: distinct ones.
     ///   - jobs: jobs to look up first. The order makes it safe to say "that was all": a job's last events are
     ///     committed with its end.
+    ///   - waiting: jobs of which is asked whether they wait, and for what.
     ///   - limitEach: a page with so many events may have a successor.
     ///   - deadline: for connection and statements.
     /// - Returns: as many pages as positions.
     /// - Throws: `unavailable`, and what else a statement can end with.
     package func pages(
-        after positions: [Position], endsOf jobs: [JobID], limitEach: Int, deadline: ContinuousClock.Instant
+        after positions: [Position], endsOf jobs: [JobID], standingsOf waiting: [JobID] = [], limitEach: Int,
+        deadline: ContinuousClock.Instant
     ) async throws(PersistenceError) -> EventLogPages {
         do throws(PostgresError) {
-            return try await read(after: positions, endsOf: jobs, limitEach: limitEach, deadline: deadline)
+            return try await read(positions, jobs, waiting, limitEach: limitEach, deadline: deadline)
         } catch { throw PersistenceError(error) }
     }
 
     private func read(
-        after positions: [Position], endsOf jobs: [JobID], limitEach: Int, deadline: ContinuousClock.Instant
+        _ positions: [Position], _ jobs: [JobID], _ waiting: [JobID], limitEach: Int,
+        deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> EventLogPages {
         var result = EventLogPages(pages: positions.map { _ in [] })
         var statements: [SQL] = []
         if !jobs.isEmpty { statements.append(EventStatements.ended(among: jobs)) }
+        if !waiting.isEmpty { statements.append(EventStatements.standings(of: waiting)) }
         if let since = positions.map(\.job.madeAt).min() {
             statements.append(
                 EventStatements.pages(
@@ -44,6 +50,12 @@ extension EventLogReader {
         }
         var answers = try await pool.pipeline(statements, deadline: deadline)[...]
         if !jobs.isEmpty, let rows = answers.popFirst() { result.ended = Set(try rows.decode(JobID.self)) }
+        if !waiting.isEmpty, let rows = answers.popFirst() {
+            for row in rows {
+                let (job, standing) = try EventStatements.standing(row)
+                result.waiting[job] = standing
+            }
+        }
         guard let rows = answers.popFirst() else { return result }
         for row in rows {
             let (place, lease, sequence, kind, data) = try row.decode(
@@ -62,13 +74,6 @@ extension EventLogReader {
     package func firstCursor(of job: JobID) async throws(PersistenceError) -> StreamCursor? {
         do throws(PostgresError) {
             return try await read(job, after: .beginning, limit: 1).first?.cursor
-        } catch { throw PersistenceError(error) }
-    }
-
-    /// Whether a lease ever wrote for a job, as far as the log is kept.
-    package func hasWritten(_ lease: Lease) async throws(PersistenceError) -> Bool {
-        do throws(PostgresError) {
-            return try await leaseExists(lease.job, lease: lease.number)
         } catch { throw PersistenceError(error) }
     }
 }

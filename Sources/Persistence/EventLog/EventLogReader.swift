@@ -37,9 +37,4 @@ package struct EventLogReader: Sendable {
         for row in rows { events.append(try EventStatements.decode(row)) }
         return events
     }
-
-    /// Whether a lease ever wrote for a job.
-    package func leaseExists(_ job: JobID, lease: Int64) async throws(PostgresError) -> Bool {
-        try await pool.query(EventStatements.leaseExists(job, lease: lease)).decodeFirst(Bool.self) ?? false
-    }
 }

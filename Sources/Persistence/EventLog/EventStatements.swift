@@ -62,11 +62,6 @@ enum EventStatements {
         """
     }
 
-    /// Whether a lease ever wrote for a job. Index: events' primary key.
-    static func leaseExists(_ job: JobID, lease: Int64) -> SQL {
-        "SELECT EXISTS (SELECT FROM events WHERE job = \(job) AND lease = \(lease))"
-    }
-
     /// Which of the jobs have ended. Index: jobs_pkey.
     static func ended(among jobs: [JobID]) -> SQL {
         "SELECT id FROM jobs WHERE id = ANY (\(jobs)) AND state IS NOT NULL"

@@ -3,23 +3,26 @@ package import Observability
 package import Postgres
 package import Runtime
 
-/// Where a process's readers of token streams get them from: a connection that listens, and the log.
+/// Where a process's readers get token streams and changes of sessions from: a connection that listens, and the tables.
 package struct StreamSource: Sendable {
     /// What the listener tells, on the source's loop, in order.
     package struct Callbacks: Sendable {
         /// A payload of ``StreamNotification``.
         package var onPayload: @Sendable (String) -> Void
+        /// A payload of ``SessionNotification``.
+        package var onSessions: @Sendable (String) -> Void
         /// Hearing since just now: what was said before is in the log. Not on the loop.
         package var onConnected: @Sendable () -> Void
         /// Not hearing any more. Not on the loop.
         package var onLost: @Sendable () -> Void
 
-        /// All three.
+        /// All four.
         package init(
-            onPayload: @escaping @Sendable (String) -> Void, onConnected: @escaping @Sendable () -> Void,
-            onLost: @escaping @Sendable () -> Void
+            onPayload: @escaping @Sendable (String) -> Void, onSessions: @escaping @Sendable (String) -> Void,
+            onConnected: @escaping @Sendable () -> Void, onLost: @escaping @Sendable () -> Void
         ) {
             self.onPayload = onPayload
+            self.onSessions = onSessions
             self.onConnected = onConnected
             self.onLost = onLost
         }
@@ -29,6 +32,8 @@ package struct StreamSource: Sendable {
     package let loop: EventLoop
     /// The log.
     package let reader: EventLogReader
+    /// Sessions, for those who watch them.
+    package let sessions: SessionWatchReader
     private let configuration: PostgresConfiguration
     private let blocking: BlockingPool
 
@@ -40,12 +45,11 @@ package struct StreamSource: Sendable {
     package init(
         configuration: PostgresConfiguration, pool: PostgresPool, loop: EventLoop, blocking: BlockingPool
     ) {
-        var configuration = configuration
-        configuration.applicationName = "switchyard stream"
-        self.configuration = configuration
+        self.configuration = configuration.serving("stream")
         self.loop = loop
         self.blocking = blocking
         reader = EventLogReader(pool: pool)
+        sessions = SessionWatchReader(pool: pool)
     }
 
     /// A service that listens as long as it runs and is connected anew whenever it has to be.
@@ -53,9 +57,16 @@ package struct StreamSource: Sendable {
         logger: Logger, metrics: MetricsRegistry, _ callbacks: Callbacks
     ) -> any Service {
         PostgresListener(
-            configuration, channels: ["stream"], on: loop, blocking: blocking, logger: logger, metrics: metrics,
+            configuration, channels: ["stream", "sessions"], on: loop, blocking: blocking, logger: logger,
+            metrics: metrics,
             callbacks: PostgresListener.Callbacks(
-                onNotification: { _, payload in callbacks.onPayload(payload) },
+                onNotification: { channel, payload in
+                    if channel == SessionNotification.channel {
+                        callbacks.onSessions(payload)
+                    } else {
+                        callbacks.onPayload(payload)
+                    }
+                },
                 onConnected: callbacks.onConnected, onLost: callbacks.onLost))
     }
 }

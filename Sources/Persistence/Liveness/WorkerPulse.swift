@@ -29,9 +29,7 @@ package struct WorkerPulse: ~Copyable {
     package init(
         _ configuration: PostgresConfiguration, id: WorkerID, slots: Int, version: String, logger: Logger
     ) throws(PostgresError) {
-        var configuration = configuration
-        configuration.applicationName = "switchyard heartbeat"
-        var connection = try BlockingConnection(configuration, logger: logger)
+        var connection = try BlockingConnection(configuration.serving("heartbeat"), logger: logger)
         holdsLock = try Self.lock(id, &connection)
         self.connection = connection
         self.id = id

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chat
+import Jobs
 package import Observability
 
 /// A model that can be chosen, as lists show it: without its key.
@@ -64,12 +65,15 @@ struct StoredModel {
         if let inputPrice, let outputPrice {
             prices = ModelPrices(inputPerMillion: inputPrice, outputPerMillion: outputPrice)
         }
+        let limits = ProviderLimits(
+            maximumConcurrent: try columns.next(), requestsPerMinute: try columns.next(),
+            tokensPerMinute: try columns.next())
         configuration = ModelConfiguration(
             id: id, scope: owner.map { .personal($0) } ?? .system,
             fields: ModelFields(
                 name: name, provider: provider, apiURL: apiURL, model: model, supportsImages: supportsImages,
                 contextLimitTokens: contextLimit, maximumOutputTokens: maximumOutput, defaults: defaults,
-                prices: prices),
+                prices: prices, limits: limits),
             hasAPIKey: sealedKey != nil, createdAt: try columns.next(), updatedAt: try columns.next())
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import JSON
+package import Jobs
 
 /// Whose interface a model is asked through. The raw value is stored and is what clients see.
 package enum ModelProvider: String, Sendable, Hashable, CaseIterable {
@@ -45,12 +46,14 @@ package struct ModelFields: Sendable, Equatable {
     package var defaults: JSONObject
     /// `nil` when they are not known, which is not the same as free.
     package var prices: ModelPrices?
+    /// What all processes together may ask of it.
+    package var limits: ProviderLimits
 
     /// See the properties.
     package init(
         name: String, provider: ModelProvider, apiURL: String, model: String, supportsImages: Bool,
         contextLimitTokens: Int, maximumOutputTokens: Int? = nil, defaults: JSONObject = JSONObject(),
-        prices: ModelPrices? = nil
+        prices: ModelPrices? = nil, limits: ProviderLimits = ProviderLimits()
     ) {
         self.name = name
         self.provider = provider
@@ -61,5 +64,6 @@ package struct ModelFields: Sendable, Equatable {
         self.maximumOutputTokens = maximumOutputTokens
         self.defaults = defaults
         self.prices = prices
+        self.limits = limits
     }
 }

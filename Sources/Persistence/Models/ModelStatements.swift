@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import JSON
+import Jobs
 import Postgres
 
 /// Provider configurations. `owner` is whoever may change a row: a person, or nobody for the system's.
@@ -9,7 +10,8 @@ enum ModelStatements {
     static func list(visibleTo user: UserID) -> SQL {
         """
         SELECT id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-               max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+               max_output_tokens, defaults, input_per_million, output_per_million,
+               max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         FROM models WHERE user_id = \(user) OR user_id IS NULL
         ORDER BY lower(name), id
         """
@@ -19,7 +21,8 @@ enum ModelStatements {
     static func find(_ id: ModelID, visibleTo user: UserID) -> SQL {
         """
         SELECT id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-               max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+               max_output_tokens, defaults, input_per_million, output_per_million,
+               max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         FROM models WHERE id = \(id) AND (user_id = \(user) OR user_id IS NULL)
         """
     }
@@ -29,7 +32,8 @@ enum ModelStatements {
     static func find(named name: String, visibleTo user: UserID) -> SQL {
         """
         SELECT id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-               max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+               max_output_tokens, defaults, input_per_million, output_per_million,
+               max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         FROM models WHERE (user_id = \(user) OR user_id IS NULL) AND (name = \(name) OR model = \(name))
         ORDER BY (name = \(name)) DESC, user_id NULLS LAST, created_at, id LIMIT 1
         """
@@ -39,7 +43,8 @@ enum ModelStatements {
     static func lock(_ id: ModelID, owner: UserID?) -> SQL {
         """
         SELECT id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-               max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+               max_output_tokens, defaults, input_per_million, output_per_million,
+               max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         FROM models WHERE id = \(id) AND user_id IS NOT DISTINCT FROM \(owner) FOR UPDATE
         """
     }
@@ -48,13 +53,16 @@ enum ModelStatements {
     static func insert(_ id: ModelID, owner: UserID?, _ fields: ModelFields, sealedKey: [UInt8]?) -> SQL {
         """
         INSERT INTO models (id, user_id, name, provider, api_url, model, sealed_api_key, supports_images,
-                            context_limit, max_output_tokens, defaults, input_per_million, output_per_million)
+                            context_limit, max_output_tokens, defaults, input_per_million, output_per_million,
+                            max_concurrent, requests_per_minute, tokens_per_minute)
         VALUES (\(id), \(owner), \(fields.name), \(fields.provider.rawValue), \(fields.apiURL), \(fields.model),
                 \(sealedKey), \(fields.supportsImages), \(fields.contextLimitTokens), \(fields.maximumOutputTokens),
                 \(StoredJSON.text(.object(fields.defaults))), \(fields.prices?.inputPerMillion),
-                \(fields.prices?.outputPerMillion))
+                \(fields.prices?.outputPerMillion), \(fields.limits.maximumConcurrent),
+                \(fields.limits.requestsPerMinute), \(fields.limits.tokensPerMinute))
         RETURNING id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-                  max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+                  max_output_tokens, defaults, input_per_million, output_per_million,
+                  max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         """
     }
 
@@ -67,10 +75,14 @@ enum ModelStatements {
             context_limit = \(fields.contextLimitTokens), max_output_tokens = \(fields.maximumOutputTokens),
             defaults = \(StoredJSON.text(.object(fields.defaults))),
             input_per_million = \(fields.prices?.inputPerMillion),
-            output_per_million = \(fields.prices?.outputPerMillion), updated_at = now()
+            output_per_million = \(fields.prices?.outputPerMillion),
+            max_concurrent = \(fields.limits.maximumConcurrent),
+            requests_per_minute = \(fields.limits.requestsPerMinute),
+            tokens_per_minute = \(fields.limits.tokensPerMinute), updated_at = now()
         WHERE id = \(id) AND user_id IS NOT DISTINCT FROM \(owner)
         RETURNING id, user_id, name, provider, api_url, model, sealed_api_key, supports_images, context_limit,
-                  max_output_tokens, defaults, input_per_million, output_per_million, created_at, updated_at
+                  max_output_tokens, defaults, input_per_million, output_per_million,
+                  max_concurrent, requests_per_minute, tokens_per_minute, created_at, updated_at
         """
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chat
 package import Cryptography
+import Jobs
 package import Observability
 import Postgres
 
@@ -44,9 +45,15 @@ package struct ModelStore: Sendable {
     ) async throws(PersistenceError) -> ModelConfiguration {
         try checkName(fields.name, owner: owner)
         let sealed = try seal(apiKey, for: id)
-        let rows = try await models(ModelStatements.insert(id, owner: owner, fields, sealedKey: sealed))
-        guard let model = rows.first else { throw PersistenceError(.internal, detail: "no row was inserted") }
-        return model.configuration
+        return try await database.withTransaction { transaction in
+            let rows = try await transaction.query(
+                ModelStatements.insert(id, owner: owner, fields, sealedKey: sealed))
+            guard let model = try Self.models(rows).first else {
+                throw PersistenceError(.internal, detail: "no row was inserted")
+            }
+            try await ProviderStore.limit(id, fields.limits, isShared: owner == nil, in: transaction)
+            return model.configuration
+        }
     }
 
     /// Changes one under its lock: `change` gets what is stored and returns what shall be.
@@ -65,6 +72,9 @@ package struct ModelStore: Sendable {
                 ModelStatements.update(
                     id, owner: owner, fields, sealedKey: apiKey.isSet ? sealed : old.sealedKey))
             guard let model = try Self.models(updated).first else { throw PersistenceError(.notFound) }
+            if fields.limits != old.configuration.fields.limits {
+                try await ProviderStore.limit(id, fields.limits, isShared: owner == nil, in: transaction)
+            }
             return model.configuration
         }
     }
@@ -78,6 +88,7 @@ package struct ModelStore: Sendable {
             let uses = try await transaction.query(ModelStatements.countUses(id, owner: owner))
             if let count = try uses.decodeFirst(Int.self), count > 0 { throw PersistenceError(.inUse(count: count)) }
             try await transaction.execute(ModelStatements.delete(id, owner: owner))
+            try await ProviderStore.limit(id, ProviderLimits(), isShared: owner == nil, in: transaction)
         }
     }
 
@@ -105,6 +116,9 @@ package struct ModelStore: Sendable {
         }
         return environment.find(named: name)
     }
+
+    /// The model that ``resolve(_:for:defaultID:)`` falls back on when neither a choice nor a default is left.
+    package var fallbackID: ModelID? { environment.preferred?.id }
 
     private func resolve(_ id: ModelID, for user: UserID) async throws(PersistenceError) -> ResolvedModel? {
         if let model = environment.find(id) { return model }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chat
 import Cryptography
+package import Jobs
 package import Observability
 
 /// What the environment says of one provider.
@@ -13,13 +14,19 @@ package struct EnvironmentProvider: Sendable {
     package var baseURL: String?
     /// The vendor's names of the models to offer, the usual one first.
     package var models: [String]
+    /// Of each of the models by itself.
+    package var limits: ProviderLimits
 
     /// See the properties.
-    package init(provider: ModelProvider, apiKey: Secret? = nil, baseURL: String? = nil, models: [String]) {
+    package init(
+        provider: ModelProvider, apiKey: Secret? = nil, baseURL: String? = nil, models: [String],
+        limits: ProviderLimits = ProviderLimits()
+    ) {
         self.provider = provider
         self.apiKey = apiKey
         self.baseURL = baseURL
         self.models = models
+        self.limits = limits
     }
 
     /// Whether it is offered: the local one always, others when a key or an address is set.
@@ -79,7 +86,7 @@ package struct SystemModels: Sendable {
                             name: name, provider: provider.provider,
                             apiURL: address ?? provider.provider.publicAddress, model: model,
                             supportsImages: known.supportsImages, contextLimitTokens: known.contextLimitTokens,
-                            prices: known.prices),
+                            prices: known.prices, limits: provider.limits),
                         hasAPIKey: provider.hasKey, createdAt: startedAt, updatedAt: startedAt),
                     apiKey: provider.hasKey ? provider.apiKey : nil)
             }

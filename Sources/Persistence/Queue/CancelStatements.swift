@@ -11,10 +11,13 @@ enum CancelStatements {
         "SELECT state, serial_key, lane FROM jobs WHERE id = \(job) AND user_id = \(owner)"
     }
 
-    /// Index: ready_pkey, by the tag that the record remembers.
+    /// By the tag that the record remembers, and by all columns of both indexes: each of them finds the row at once,
+    /// whichever a plan takes that was made when the line was empty. Index: ready_pkey or ready_tenant, jobs_pkey.
     static func fromReady(_ job: JobID) -> SQL {
         """
-        DELETE FROM ready WHERE (lane, gate, tag, job) = (SELECT lane, gate, tag, id FROM jobs WHERE id = \(job))
+        DELETE FROM ready
+        WHERE (lane, gate, tag, job, user_id, priority)
+            = (SELECT lane, gate, tag, id, user_id, priority FROM jobs WHERE id = \(job))
         RETURNING lease, attempt
         """
     }

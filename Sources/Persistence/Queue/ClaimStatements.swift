@@ -11,12 +11,16 @@ enum ClaimStatements {
     /// locked rows are deleted by `ctid` (a TID scan): joining the locked set against `ready` reads all of it. The
     /// steps are materialized: under a nested loop a `LIMIT … SKIP LOCKED` can be executed again and take more than it
     /// was asked for. A job of a paused kind is moved aside instead, which a null lease says; the caller claims again.
-    /// Commits synchronously: a reply must not run twice after a crash.
+    /// Commits without waiting for the disk: `persist()` does that beside the
+    /// run, before anybody sees anything of it.
+    ///
+    /// `aged` are the background lanes that others may starve, in the order in which each is to be given one job when
+    /// its first has waited for its target; nil looks at none of them, which is cheaper.
     ///
     /// Index: ready_pkey (lane, gate, tag) for each lane and gate, jobs_pkey.
-    static func claim(_ limit: ClaimLimit, worker: WorkerID) -> SQL {
+    static func claim(_ limit: ClaimLimit, worker: WorkerID, aged: (Lane, Lane)? = nil) -> SQL {
         """
-        WITH \(fragment: limit.gates.isEmpty ? openSteps(limit) : gatedSteps(limit)), taken AS (
+        WITH \(fragment: steps(limit, aged: aged)), taken AS (
             DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
             RETURNING job, lease, attempt, crashes, had_output
         ), started AS MATERIALIZED (
@@ -41,6 +45,11 @@ enum ClaimStatements {
         """
     }
 
+    private static func steps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
+        if !limit.gates.isEmpty { return gatedSteps(limit, aged: aged) }
+        return aged.map { openSteps(limit, aged: $0) } ?? openSteps(limit)
+    }
+
     /// Only what no gate stands before: nothing else is configured, or nothing else has room. A scan a lane, one after
     /// the other as long as there is room.
     private static func openSteps(_ limit: ClaimLimit) -> SQL {
@@ -57,6 +66,48 @@ enum ClaimStatements {
         """
     }
 
+    /// The same with a look at the lanes that others may starve, before anything else of the background.
+    private static func openSteps(_ limit: ClaimLimit, aged: (Lane, Lane)) -> SQL {
+        """
+        chat AS MATERIALIZED (
+            \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+        ), room AS MATERIALIZED (
+            SELECT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
+                AS places
+        ), aged AS MATERIALIZED (
+            SELECT r.ctid AS place
+            FROM \(fragment: agedLanes(aged))
+            CROSS JOIN LATERAL (
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < \(fragment: agedBefore)
+                ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
+            LIMIT (SELECT places FROM room)
+        ), rest AS MATERIALIZED (
+            (SELECT place FROM (
+                SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
+                UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
+             WHERE place <> ALL (ARRAY (SELECT place FROM aged))
+             LIMIT (SELECT places - (SELECT count(*) FROM aged) FROM room))
+            UNION ALL SELECT place FROM aged
+        )
+        """
+    }
+
+    /// The lanes to look at, in the order given, each with its number and the wait after which its first job is old.
+    private static func agedLanes(_ lanes: (Lane, Lane)) -> SQL {
+        """
+        (VALUES (1, \(lanes.0.rawValue), \(lanes.0.targetWaitMicroseconds)),
+                (2, \(lanes.1.rawValue), \(lanes.1.targetWaitMicroseconds))) l (number, lane, wait)
+        """
+    }
+
+    /// The tag of a job that has waited for its lane's target.
+    ///
+    /// A tag is about the time when the lane was last empty, so a lane that is never worked off counts as old, however
+    /// young its first job: it gets its share, no more. `now()` and not the clock itself, which no index can be
+    /// searched by.
+    private static let agedBefore: SQL = "(extract(epoch FROM now()) * 1000000)::bigint - l.wait"
+
     private static func line(lane: SQL) -> SQL {
         """
         SELECT ctid AS place FROM ready q WHERE lane = \(fragment: lane) AND gate = 0 ORDER BY lane, gate, tag, job
@@ -65,7 +116,7 @@ enum ClaimStatements {
 
     /// Within a lane the gates follow each other by their first job; a gate that is not named is not looked at, however
     /// many jobs wait behind it. Each lane is a step that knows how much room and allowance those before it left.
-    private static func gatedSteps(_ limit: ClaimLimit) -> SQL {
+    private static func gatedSteps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
         """
         gates AS MATERIALIZED (
             SELECT gate, most FROM unnest(\([GateAllowance.open] + limit.gates.map(\.gate)),
@@ -74,42 +125,57 @@ enum ClaimStatements {
         ), room AS MATERIALIZED (
             SELECT \(Int64(limit.total)) AS places
         ), chat AS MATERIALIZED (
-            \(fragment: step(lane: "0", room: "room", used: "0"))
-        ), room_1 AS MATERIALIZED (
+            \(fragment: step(lane: "0", room: "room", used: "0", taken: ""))
+        ), room_0 AS MATERIALIZED (
             SELECT least(\(Int64(limit.background)), places - (SELECT count(*) FROM chat)) AS places FROM room
+        ), aged AS MATERIALIZED (
+            SELECT r.ctid AS place, g.gate
+            FROM \(fragment: agedLanes(aged ?? (.summary, .embedding))) CROSS JOIN gates g
+            CROSS JOIN LATERAL (
+                SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = g.gate AND q.tag < \(fragment: agedBefore)
+                ORDER BY q.lane, q.gate, q.tag, q.job
+                LIMIT CASE WHEN g.gate = 0 OR g.most - \(fragment: used("chat")) >= l.number THEN 1 ELSE 0 END
+                FOR UPDATE SKIP LOCKED) r
+            LIMIT (SELECT CASE WHEN \(aged != nil) THEN places ELSE 0 END FROM room_0)
+        ), room_1 AS MATERIALIZED (
+            SELECT places - (SELECT count(*) FROM aged) AS places FROM room_0
         ), title AS MATERIALIZED (
-            \(fragment: step(lane: "1", room: "room_1", used: used("chat")))
+            \(fragment: step(lane: "1", room: "room_1", used: used("chat UNION ALL TABLE aged")))
         ), room_2 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM title) AS places FROM room_1
         ), summary AS MATERIALIZED (
-            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE title")))
+            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE aged UNION ALL TABLE title")))
         ), room_3 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM summary) AS places FROM room_2
         ), embedding AS MATERIALIZED (
             \(fragment: step(
-                lane: "3", room: "room_3", used: used("chat UNION ALL TABLE title UNION ALL TABLE summary")))
+                lane: "3", room: "room_3", used: used(
+                    "chat UNION ALL TABLE aged UNION ALL TABLE title UNION ALL TABLE summary")))
         ), rest AS (
-            TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
+            TABLE aged UNION ALL TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
         )
         """
     }
 
     /// The rows of one lane that are taken: of each gate at most what its allowance has left, in all at most the room.
     /// The nested loop is lazy: it locks a row only when that is wanted.
-    private static func step(lane: SQL, room: SQL, used: SQL) -> SQL {
+    private static func step(lane: SQL, room: SQL, used: SQL, taken: SQL = notAged) -> SQL {
         """
         SELECT r.ctid AS place, g.gate
             FROM (SELECT gate, most FROM gates o
                   ORDER BY (SELECT tag FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = o.gate
                             ORDER BY q.lane, q.gate, q.tag LIMIT 1)) g
             CROSS JOIN LATERAL (
-                SELECT q.ctid FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = g.gate
+                SELECT q.ctid FROM ready q
+                WHERE q.lane = \(fragment: lane) AND q.gate = g.gate\(fragment: taken)
                 ORDER BY q.lane, q.gate, q.tag, q.job
                 LIMIT CASE WHEN g.gate = 0 THEN g.most ELSE greatest(0, g.most - \(fragment: used)) END
                 FOR UPDATE SKIP LOCKED) r
             LIMIT (SELECT places FROM \(fragment: room))
         """
     }
+
+    private static let notAged: SQL = " AND q.ctid <> ALL (ARRAY (SELECT place FROM aged))"
 
     /// How many jobs of the gate at hand the lanes before took.
     private static func used(_ earlier: SQL) -> SQL {
@@ -120,4 +186,8 @@ enum ClaimStatements {
     static func held(by worker: WorkerID) -> SQL {
         "SELECT job, lease, cancel_requested FROM running WHERE worker = \(worker)"
     }
+}
+
+extension Lane {
+    fileprivate var targetWaitMicroseconds: Int64 { (targetWait ?? .zero).wholeMilliseconds * 1000 }
 }

@@ -25,7 +25,8 @@ enum PauseStatements {
             ORDER BY lane, gate, tag, job LIMIT \(page)
         ), paused AS MATERIALIZED (
             SELECT q.ctid FROM page p JOIN jobs j ON j.id = p.job
-            JOIN ready q ON (q.lane, q.gate, q.tag, q.job) = (p.lane, p.gate, p.tag, p.job)
+            JOIN ready q ON (q.lane, q.gate, q.tag, q.job, q.user_id, q.priority)
+                          = (p.lane, p.gate, p.tag, p.job, j.user_id, j.priority)
             WHERE j.kind = ANY (ARRAY (SELECT kind FROM paused_kinds))
             FOR UPDATE OF q SKIP LOCKED
         ), gone AS (
@@ -54,8 +55,9 @@ enum PauseStatements {
             DELETE FROM deferred WHERE ctid = ANY (ARRAY (SELECT ctid FROM free))
             RETURNING job, lease, attempt, crashes, had_output
         ), lined AS (
-            INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-            SELECT j.lane, j.gate, j.tag, g.job, g.lease, g.attempt, g.crashes, g.had_output
+            INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+            SELECT j.lane, j.gate, j.tag, g.job, g.lease, g.attempt, g.crashes, g.had_output,
+                   j.user_id, j.priority
             FROM gone g JOIN jobs j ON j.id = g.job
             RETURNING lane
         )

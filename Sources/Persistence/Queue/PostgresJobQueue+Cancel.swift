@@ -33,7 +33,8 @@ extension PostgresJobQueue {
             guard let (lease, attempt) = try rows.decodeFirst(Int64.self, Int16.self) else { continue }
             let wasHead = index < 2
             let end = OutsideEnd(
-                lease: Lease(job: job, number: lease), attempt: attempt, owner: owner, cause: .cancelled,
+                lease: Lease(job: job, number: lease), attempt: attempt, startedAt: nil, owner: owner,
+                cause: .cancelled,
                 promotes: wasHead ? key : nil)
             let (wake, events) = try await self.end(end, in: transaction)
             return .ended(wake: wake, events: events)

@@ -13,6 +13,8 @@ struct OutsideEnd: Sendable {
     /// The last lease the job had.
     let lease: Lease
     let attempt: Int16
+    /// When the run that is taken away began; nil when none was under way.
+    let startedAt: Timestamp?
     let owner: UserID
     let cause: Cause
     /// The key whose next job may go, when this one was its head.
@@ -35,6 +37,7 @@ extension PostgresJobQueue {
             .decodeFirst(MessageID.self, SessionID.self, UserID.self, String?.self, String?.self)
         var events: [StampedEvent] = []
         var statements: [SQL] = []
+        var change: (session: SessionID, kind: SessionChange.Kind)?
         if let (message, session, owner, model, provider) = reply {
             let fold = try await self.fold(job, in: transaction)
             let usage = try await usage(of: job, in: transaction)
@@ -49,24 +52,39 @@ extension PostgresJobQueue {
                 finishReason: isCancelled ? .cancelled : nil, failure: failure, usage: usage, model: model ?? "",
                 provider: provider ?? "", call: nil)
             statements += Self.statements(of: .reply(ended))
+            change = Self.change(of: .reply(ended))
             statements.append(EventStatements.appendUnfenced(events, of: job))
         }
+        statements.append(Self.record(end, lease: number))
         statements.append(Self.endJob(end, lease: number))
         if let key = end.promotes { statements.append(SettleStatements.promote(key)) }
         let results = try await transaction.pipeline(statements)
+        if let change { try tell(change, raised: results.first, in: transaction) }
         let lanes = end.promotes == nil ? [] : try results.last?.decode(Int16.self) ?? []
         return (Set(lanes.compactMap(Lane.init)), events)
+    }
+
+    /// A line of the history for an end that no run can tell of.
+    private static func record(_ end: OutsideEnd, lease: Int64) -> SQL {
+        let cause: JobFailure =
+            switch end.cause {
+            case .cancelled: JobFailure(.fatal, .cancelled, "cancelled while no run was there to end it")
+            case .failed(let failure): failure
+            }
+        return record(cause, Lease(job: end.lease.job, number: lease), end.attempt)
     }
 
     private static func endJob(_ end: OutsideEnd, lease: Int64) -> SQL {
         switch end.cause {
         case .cancelled:
             SettleStatements.endJob(
-                end.lease.job, lease: lease, state: .cancelled, attempt: end.attempt, startedAt: nil, result: nil,
+                end.lease.job, lease: lease, state: .cancelled, attempt: end.attempt, startedAt: end.startedAt,
+                result: nil,
                 errorCode: nil, errorMessage: nil)
         case .failed(let failure):
             SettleStatements.endJob(
-                end.lease.job, lease: lease, state: .failed, attempt: end.attempt, startedAt: nil, result: nil,
+                end.lease.job, lease: lease, state: .failed, attempt: end.attempt, startedAt: end.startedAt,
+                result: nil,
                 errorCode: failure.code.rawValue, errorMessage: failure.code.message)
         }
     }

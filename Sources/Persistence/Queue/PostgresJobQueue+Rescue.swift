@@ -7,9 +7,11 @@ extension PostgresJobQueue {
     /// See ``JobQueue``. Any number of rescuers may run at once: each job goes to one of them.
     package func rescue(_ worker: WorkerID) async throws(JobQueueError) -> Rescue {
         try await mapping {
-            let lanes = try await pool.query(RescueStatements.putBackAll(of: worker)).decode(Int16.self)
+            let putBack = try await pool.query(RescueStatements.putBackAll(of: worker)).decode(Int16.self, JobID.self)
             var rescue = Rescue(
-                putBackCount: lanes.count, endedCount: 0, wake: Set(lanes.compactMap(Lane.init)), events: [])
+                putBackCount: putBack.count, endedCount: 0, wake: Set(putBack.compactMap { Lane(rawValue: $0.0) }),
+                events: [])
+            try await raiseSessions(of: putBack.map(\.1))
             let remaining = try await pool.query(RescueStatements.remaining(of: worker))
                 .decode(JobID.self, Int64.self, Bool.self, UserID.self, SerialKey?.self)
             for (job, lease, isCancelled, owner, key) in remaining {
@@ -26,9 +28,12 @@ extension PostgresJobQueue {
     /// See ``JobQueue``. Holds only while the lease is still this worker's.
     package func putBackUnknown(_ lease: Lease, worker: WorkerID) async throws(JobQueueError) -> Rescue {
         try await mapping {
-            let lanes = try await pool.query(RescueStatements.putBackUnknown(lease, worker: worker)).decode(Int16.self)
+            let putBack = try await pool.query(RescueStatements.putBackUnknown(lease, worker: worker))
+                .decode(Int16.self, JobID.self)
             var rescue = Rescue(
-                putBackCount: lanes.count, endedCount: 0, wake: Set(lanes.compactMap(Lane.init)), events: [])
+                putBackCount: putBack.count, endedCount: 0, wake: Set(putBack.compactMap { Lane(rawValue: $0.0) }),
+                events: [])
+            try await raiseSessions(of: putBack.map(\.1))
             // What was cancelled is ended instead: no run of this worker will ever see the mark.
             let cancelled = try await pool.query(RescueStatements.cancelledUnknown(lease, worker: worker))
                 .decode(UserID.self, SerialKey?.self)
@@ -50,6 +55,15 @@ extension PostgresJobQueue {
         }
     }
 
+    /// Open pages show whether a job runs.
+    private func raiseSessions(of jobs: [JobID]) async throws {
+        if jobs.isEmpty { return }
+        let raised = try await pool.query(SessionStatements.raise(ofJobs: jobs)).decode(SessionID.self, Int64.self)
+        for (session, version) in raised {
+            onSessionChange(SessionChange(session: session, version: version, kind: .standing))
+        }
+    }
+
     /// Ends a run whose worker cannot: cancelled, poison, or past every deadline. Another rescuer may be first.
     func endLost(
         _ lease: Lease, owner: UserID, key: SerialKey?, cause: OutsideEnd.Cause, into rescue: inout Rescue
@@ -57,12 +71,15 @@ extension PostgresJobQueue {
         let done = try await pool.withTransaction { transaction -> (wake: Set<Lane>, events: [StampedEvent])? in
             if let key { try await transaction.execute(SettleStatements.lockKey(key)) }
             guard
-                let (attempt, _, _, isCancelled) = try await transaction.query(SettleStatements.takeLease(lease))
-                    .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
+                let (attempt, _, startedAt, isCancelled) = try await transaction.query(
+                    SettleStatements.takeLease(lease)
+                )
+                .decodeFirst(Int16.self, Int16.self, Timestamp.self, Bool.self)
             else { return nil }
             // Cancelled since it was looked at: that promise was made first.
             let end = OutsideEnd(
-                lease: lease, attempt: attempt, owner: owner, cause: isCancelled ? .cancelled : cause, promotes: key)
+                lease: lease, attempt: attempt, startedAt: startedAt, owner: owner,
+                cause: isCancelled ? .cancelled : cause, promotes: key)
             return try await self.end(end, in: transaction)
         }
         guard let done else { return }

@@ -48,6 +48,10 @@ extension PostgresJobQueue {
         try await requireEarlierEvents(than: events, of: lease, in: transaction)
 
         var statements = Self.statements(of: effect)
+        let change = Self.change(of: end, effect, job)
+        if case (_, .standing)? = change, let key = job.serialKey {
+            statements.append(SessionStatements.raise(SessionID(high: key.high, low: key.low), owner: job.userID))
+        }
         if !events.isEmpty { statements.append(EventStatements.appendUnfenced(events, of: lease.job)) }
         switch end {
         case .completed(let result):
@@ -67,17 +71,22 @@ extension PostgresJobQueue {
                     lease.job, lease: lease.number, state: .cancelled, attempt: attempt, startedAt: startedAt,
                     result: nil, errorCode: nil, errorMessage: nil))
         case .again(let delay, let attemptSpent, let hadOutput, let failure):
-            statements.append(Self.record(failure, lease, attempt))
+            if failure.class != .waiting {
+                statements.append(Self.record(failure, lease, attempt))
+                statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
+            }
             statements.append(
                 SettleStatements.deferJob(
                     lease, attempt: attemptSpent ? attempt : attempt - 1, crashes: crashes, hadOutput: hadOutput,
                     delayMilliseconds: delay.wholeMilliseconds, reason: failure.code.rawValue))
         case .handedOver(let hadOutput):
+            statements.append(SettleStatements.keepStart(lease.job, startedAt: startedAt))
             statements.append(
                 SettleStatements.putBack(lease, attempt: attempt - 1, crashes: crashes, hadOutput: hadOutput))
         }
         if end.state.isEnd, let key = job.serialKey { statements.append(SettleStatements.promote(key)) }
         let results = try await transaction.pipeline(statements)
+        if let change { try tell(change, raised: results.first, in: transaction) }
         // Only a hand-over and a promotion bring work into the line, and each is the last statement of its end.
         let bringsWork = end.state == .ready || (end.state.isEnd && job.serialKey != nil)
         let lanes = bringsWork ? try results.last?.decode(Int16.self) ?? [] : []
@@ -103,18 +112,48 @@ extension PostgresJobQueue {
         return ended?.1 == lease.number
     }
 
-    private static func record(_ failure: JobFailure, _ lease: Lease, _ attempt: Int16) -> SQL {
+    static func record(_ failure: JobFailure, _ lease: Lease, _ attempt: Int16) -> SQL {
         SettleStatements.recordError(
             lease, attempt: attempt, code: failure.code.rawValue, message: String(failure.message.prefix(2000)))
     }
 
+    /// The session that an end changes, and how.
+    private static func change(
+        of end: RunEnd, _ effect: RunEffect, _ job: ClaimedJob
+    ) -> (session: SessionID, kind: SessionChange.Kind)? {
+        if let change = change(of: effect) { return change }
+        // The job stays the session's first and stands elsewhere.
+        guard !end.state.isEnd, let key = job.serialKey else { return nil }
+        return (SessionID(high: key.high, low: key.low), .standing)
+    }
+
+    /// As ``statements(of:)``, whose first statement raises the version.
+    static func change(of effect: RunEffect) -> (session: SessionID, kind: SessionChange.Kind)? {
+        switch effect {
+        case .none: nil
+        case .title(let session, _, let title): (session, .title(title))
+        case .reply(let reply): (reply.sessionID, .messages([reply.messageID]))
+        }
+    }
+
+    /// Tells of a change after the commit; of none when the session was not there to be raised.
+    func tell(
+        _ change: (session: SessionID, kind: SessionChange.Kind), raised rows: PostgresRows?,
+        in transaction: PostgresTransaction
+    ) throws(PostgresError) {
+        guard let version = try rows?.decodeFirst(Int64.self) else { return }
+        let change = SessionChange(session: change.session, version: version, kind: change.kind)
+        transaction.afterCommit { [onSessionChange] in onSessionChange(change) }
+    }
+
+    /// The session's row first: everybody locks it before those of its messages.
     static func statements(of effect: RunEffect) -> [SQL] {
         switch effect {
         case .none: []
         case .title(let session, let owner, let title):
             [ReplyStatements.setTitle(session, owner: owner, title: title)]
         case .reply(let reply):
-            [ReplyStatements.end(reply), ReplyStatements.touchSession(reply.sessionID, owner: reply.owner)]
+            [ReplyStatements.touchSession(reply.sessionID, owner: reply.owner), ReplyStatements.end(reply)]
                 + (reply.call.map { [UsageStatements.close($0, reply.usage)] } ?? [])
         }
     }

@@ -11,23 +11,31 @@ package struct PostgresJobQueue: JobQueue {
     let pool: PostgresPool
     let claimer: PostgresPool
     let clock: DatabaseClock
+    let onSessionChange: SessionChangeHandler
 
     /// - Parameters:
     ///   - pool: for everything but claims.
-    ///   - claimer: one connection that only claims, so that nothing stands before a claim.
+    ///   - claimer: one connection that only claims, so that nothing stands before a claim, and does not wait for the
+    ///     disk.
     ///   - clock: stamps events that the queue itself writes.
-    package init(pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock) {
+    ///   - onSessionChange: told of what its transactions changed of sessions, after the commit.
+    package init(
+        pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock,
+        onSessionChange: @escaping SessionChangeHandler = { _ in }
+    ) {
         self.pool = pool
         self.claimer = claimer
         self.clock = clock
+        self.onSessionChange = onSessionChange
     }
 
-    /// See ``JobQueue``. One transaction; sorted by id, so that two callers never wait for each other in a ring.
-    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
+    /// See ``JobQueue``. One transaction; sorted by unique key and id, so that two callers never wait for each other in a
+    /// ring.
+    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
         try await mapping {
             try await pool.withTransaction { transaction in
                 var wake = Set<Lane>()
-                let sorted = jobs.sorted { $0.id < $1.id }
+                let sorted = jobs.sorted { ($0.uniqueKey ?? "", $0.id) < ($1.uniqueKey ?? "", $1.id) }
                 let plain = sorted.count > 1 ? sorted.filter(\.isPlain) : []
                 var rest = plain[...]
                 while !rest.isEmpty {
@@ -36,10 +44,13 @@ package struct PostgresJobQueue: JobQueue {
                     let lanes = try await transaction.query(EnqueueStatements.enqueueMany(chunk)).decode(Int16.self)
                     wake.formUnion(lanes.compactMap(Lane.init))
                 }
+                var others: [JobID: JobID] = [:]
                 for job in sorted where plain.isEmpty || !job.isPlain {
-                    if try await Self.enqueue(job, in: transaction, at: clock.now) == .ready { wake.insert(job.lane) }
+                    let (place, standing) = try await Self.place(job, in: transaction, at: clock.now)
+                    if place == .ready { wake.insert(job.lane) }
+                    if standing != job.id { others[job.id] = standing }
                 }
-                return wake
+                return Enqueued(wake: wake, standing: jobs.map { others[$0.id] ?? $0.id })
             }
         }
     }
@@ -57,15 +68,21 @@ package struct PostgresJobQueue: JobQueue {
         case behind = 2
     }
 
-    /// Enqueues within a transaction of the caller; nil when the id was enqueued before.
+    /// Enqueues within a transaction of the caller; nil when the id was enqueued before or another job has its unique key.
     static func enqueue(
         _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
     ) async throws -> Place? {
-        guard let place = try place(in: try await transaction.query(EnqueueStatements.enqueue(job))) else {
-            return nil
+        try await place(job, in: transaction, at: now).place
+    }
+
+    private static func place(
+        _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
+    ) async throws -> (place: Place?, standing: JobID) {
+        let answer = try placing(of: job, in: try await transaction.query(EnqueueStatements.enqueue(job)))
+        if answer.place != nil, let append = openingEvents(job.openingEvents, of: job.id, at: now) {
+            try await transaction.execute(append)
         }
-        if let append = openingEvents(job.openingEvents, of: job.id, at: now) { try await transaction.execute(append) }
-        return place
+        return answer
     }
 
     /// The same as statements for a pipeline of the caller, who has to roll back when the first answers with no place:
@@ -74,9 +91,10 @@ package struct PostgresJobQueue: JobQueue {
         [EnqueueStatements.enqueue(job)] + (openingEvents(job.openingEvents, of: job.id, at: now).map { [$0] } ?? [])
     }
 
-    /// Where the enqueuing statement has put the job.
-    static func place(in rows: PostgresRows) throws -> Place? {
-        try rows.decodeFirst(Int16.self).flatMap(Place.init)
+    /// Where the enqueuing statement has put the job, and which job stands.
+    static func placing(of job: NewJob, in rows: PostgresRows) throws -> (place: Place?, standing: JobID) {
+        guard let (place, standing) = try rows.decodeFirst(Int16?.self, JobID.self) else { return (nil, job.id) }
+        return (place.flatMap(Place.init), standing)
     }
 
     /// Events of lease 0, which are written with the job.
@@ -112,7 +130,12 @@ package struct PostgresJobQueue: JobQueue {
         _ limit: ClaimLimit, worker: WorkerID
     ) async throws(JobQueueError) -> (jobs: [ClaimedJob], metPaused: Bool) {
         try await mapping {
-            let rows = try await claimer.query(ClaimStatements.claim(limit, worker: worker))
+            // With room for four, always; else in as many of four cases, or a lane would take every slot that becomes
+            // free by itself.
+            let looksAtAged = Int.random(in: 0..<4) < limit.background
+            let lanes = Bool.random() ? (Lane.summary, Lane.embedding) : (Lane.embedding, Lane.summary)
+            let rows = try await claimer.query(
+                ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil))
             let jobs = try rows.compactMap { row throws -> ClaimedJob? in
                 let (
                     job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit,
@@ -173,5 +196,5 @@ package struct PostgresJobQueue: JobQueue {
 
 extension NewJob {
     /// Touches nothing but the record and the line, so that many go in one statement.
-    fileprivate var isPlain: Bool { serialKey == nil && openingEvents.isEmpty }
+    fileprivate var isPlain: Bool { serialKey == nil && uniqueKey == nil && openingEvents.isEmpty }
 }

@@ -12,12 +12,14 @@ enum RescueStatements {
         WITH lost AS (
             DELETE FROM running WHERE worker = \(worker) AND NOT cancel_requested
               AND crashes + 1 < \(RetryPolicy.poisonCrashes)
-            RETURNING job, lease, attempt, crashes
+            RETURNING job, lease, attempt, crashes, started_at
+        ), kept AS (
+            UPDATE jobs j SET started_at = l.started_at FROM lost l WHERE j.id = l.job
         )
-        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt, l.crashes + 1, true
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt, l.crashes + 1, true, j.user_id, j.priority
         FROM lost l JOIN jobs j ON j.id = l.job
-        RETURNING lane
+        RETURNING lane, job
         """
     }
 
@@ -38,12 +40,14 @@ enum RescueStatements {
         WITH lost AS (
             DELETE FROM running WHERE job = \(lease.job) AND lease = \(lease.number) AND worker = \(worker)
               AND NOT cancel_requested
-            RETURNING job, lease, attempt, crashes
+            RETURNING job, lease, attempt, crashes, started_at
+        ), kept AS (
+            UPDATE jobs j SET started_at = l.started_at FROM lost l WHERE j.id = l.job
         )
-        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt - 1, l.crashes, true
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+        SELECT j.lane, j.gate, j.tag, l.job, l.lease, l.attempt - 1, l.crashes, true, j.user_id, j.priority
         FROM lost l JOIN jobs j ON j.id = l.job
-        RETURNING lane
+        RETURNING lane, job
         """
     }
 
@@ -71,7 +75,8 @@ enum RescueStatements {
         SELECT h.serial_key FROM serial_heads h
         WHERE NOT EXISTS (SELECT FROM running r WHERE r.job = h.job)
           AND NOT EXISTS (SELECT FROM deferred d WHERE d.job = h.job)
-          AND NOT EXISTS (SELECT FROM jobs j JOIN ready q ON (q.lane, q.gate, q.tag, q.job) = (j.lane, j.gate, j.tag, j.id)
+          AND NOT EXISTS (SELECT FROM jobs j JOIN ready q ON (q.lane, q.gate, q.tag, q.job, q.user_id, q.priority)
+                                        = (j.lane, j.gate, j.tag, j.id, j.user_id, j.priority)
                           WHERE j.id = h.job)
         LIMIT \(limit)
         """
@@ -82,7 +87,8 @@ enum RescueStatements {
         """
         SELECT NOT EXISTS (SELECT FROM running r WHERE r.job = h.job)
            AND NOT EXISTS (SELECT FROM deferred d WHERE d.job = h.job)
-           AND NOT EXISTS (SELECT FROM jobs j JOIN ready q ON (q.lane, q.gate, q.tag, q.job) = (j.lane, j.gate, j.tag, j.id)
+           AND NOT EXISTS (SELECT FROM jobs j JOIN ready q ON (q.lane, q.gate, q.tag, q.job, q.user_id, q.priority)
+                                        = (j.lane, j.gate, j.tag, j.id, j.user_id, j.priority)
                            WHERE j.id = h.job)
         FROM serial_heads h WHERE h.serial_key = \(key)
         """

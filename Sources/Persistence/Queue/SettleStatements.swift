@@ -25,7 +25,7 @@ enum SettleStatements {
     ) -> SQL {
         """
         UPDATE jobs SET state = \(state.rawValue), lease = \(lease), attempt = \(attempt),
-               started_at = \(startedAt), finished_at = now(), result = \(result),
+               started_at = coalesce(\(startedAt), started_at), finished_at = now(), result = \(result),
                error_code = \(errorCode), error_message = \(errorMessage)
         WHERE id = \(job)
         """
@@ -61,26 +61,32 @@ enum SettleStatements {
     }
 
     /// Makes the next job of a key its head, in line or until it is due, or forgets the key. The caller holds the key's
-    /// lock. Returns the lane of a job that came into the line. Index: waiting_pkey, jobs_pkey.
+    /// lock. Its place in line is the one it got when it was enqueued, but never behind where a new job of its tenant
+    /// would go. Returns the lane of a job that came into the line. Index: waiting_pkey, jobs_pkey, those of next_tag.
     static func promote(_ key: SerialKey) -> SQL {
         """
         WITH next AS (
             DELETE FROM waiting WHERE ctid = (
-                SELECT ctid FROM waiting WHERE serial_key = \(key) ORDER BY position, job LIMIT 1)
+                SELECT ctid FROM waiting WHERE serial_key = \(key) ORDER BY serial_key, position, job LIMIT 1)
             RETURNING job, lease, attempt, crashes, had_output
         ), follows AS (
             UPDATE serial_heads SET job = next.job FROM next WHERE serial_key = \(key)
         ), over AS (
             DELETE FROM serial_heads WHERE serial_key = \(key) AND NOT EXISTS (SELECT FROM next)
         ), head AS MATERIALIZED (
-            SELECT next.*, j.lane, j.gate, j.tag, j.run_at, j.run_at > clock_timestamp() AS is_early
+            SELECT next.*, j.lane, j.gate, j.user_id, j.priority, j.tag AS old_tag, least(j.tag, n.first) AS tag,
+                   j.run_at, j.run_at > clock_timestamp() AS is_early
             FROM next JOIN jobs j ON j.id = next.job
+            CROSS JOIN LATERAL next_tag(j.lane, j.gate, j.user_id, j.priority) n
+        ), moved AS (
+            UPDATE jobs j SET tag = head.tag FROM head WHERE j.id = head.job AND head.tag <> head.old_tag
         ), later AS (
             INSERT INTO deferred (due, job, lease, attempt, crashes, had_output, reason)
             SELECT run_at, job, lease, attempt, crashes, had_output, 'scheduled' FROM head WHERE is_early
         )
-        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT lane, gate, tag, job, lease, attempt, crashes, had_output FROM head WHERE NOT is_early
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+        SELECT lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority FROM head
+        WHERE NOT is_early
         RETURNING lane
         """
     }
@@ -88,11 +94,16 @@ enum SettleStatements {
     /// Back into the line at once. Index: jobs_pkey.
     static func putBack(_ lease: Lease, attempt: Int16, crashes: Int16, hadOutput: Bool) -> SQL {
         """
-        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output)
-        SELECT lane, gate, tag, id, \(lease.number), \(attempt), \(crashes), \(hadOutput)
+        INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+        SELECT lane, gate, tag, id, \(lease.number), \(attempt), \(crashes), \(hadOutput), user_id, priority
         FROM jobs WHERE id = \(lease.job)
         RETURNING lane
         """
+    }
+
+    /// When the run that is over began, for who looks at the job before its next one. Index: jobs_pkey.
+    static func keepStart(_ job: JobID, startedAt: Timestamp) -> SQL {
+        "UPDATE jobs SET started_at = \(startedAt) WHERE id = \(job)"
     }
 
     /// Away until it is due.
@@ -112,6 +123,14 @@ enum SettleStatements {
         INSERT INTO job_errors (job, lease, at, attempt, code, message)
         VALUES (\(lease.job), \(lease.number), now(), \(attempt), \(code), \(message))
         ON CONFLICT (job, lease) DO NOTHING
+        """
+    }
+
+    /// The error history of a job, oldest first. Index: jobs_pkey, job_errors_pkey.
+    static func errors(of job: JobID, owner: UserID, limit: Int32) -> SQL {
+        """
+        SELECT e.lease, e.at, e.attempt, e.code, e.message FROM jobs j JOIN job_errors e ON e.job = j.id
+        WHERE j.id = \(job) AND j.user_id = \(owner) ORDER BY e.lease LIMIT \(limit)
         """
     }
 

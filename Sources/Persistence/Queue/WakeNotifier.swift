@@ -5,8 +5,8 @@ package import Observability
 import Postgres
 package import Runtime
 
-/// Tells workers of new work and of cancelled runs, and readers of events stored outside a run: after the commit and
-/// apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
+/// Tells workers of new work and of cancelled runs, and readers of events stored outside a run and of changed sessions:
+/// after the commit and apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
 /// database.
 ///
 /// Idle it sends at once; after a send it gathers for ``window``. What cannot be sent is dropped: workers poll.
@@ -15,11 +15,15 @@ package final class WakeNotifier: Service {
     package static let jobsChannel = "jobs"
     /// Tells of leases to abort; the payload is `<job> <lease>`.
     package static let cancelChannel = "cancel"
+    /// Tells that `providers` is to be read again: a block, a breaker or a limit has changed. Without a payload.
+    package static let providersChannel = "providers"
 
     private enum Notice: Sendable {
         case wake(Lane)
         case cancel(Lease)
         case announce([StampedEvent])
+        case providers
+        case changed(SessionChange)
     }
 
     private static let window: Duration = .milliseconds(2)
@@ -59,11 +63,22 @@ package final class WakeNotifier: Service {
         if notices.send(.cancel(lease)) == .full { dropped.increment() }
     }
 
+    /// Hands over that `providers` has changed.
+    package func providersChanged() {
+        if notices.send(.providers) == .full { dropped.increment() }
+    }
+
     /// Hands over events that are in the log since a commit of the caller's, for those who watch: grouped by job and in
     /// order within it. Unannounced ones are found in the log, later.
     package func announce(_ events: [StampedEvent]) {
         guard !events.isEmpty else { return }
         if notices.send(.announce(events)) == .full { dropped.increment() }
+    }
+
+    /// Hands over a change of a session that is committed, for pages that show it. Untold ones are found by comparing
+    /// versions, later.
+    package func changed(_ change: SessionChange) {
+        if notices.send(.changed(change)) == .full { dropped.increment() }
     }
 
     /// See `Service`. Shut down, it sends what waits and ends.
@@ -83,6 +98,8 @@ package final class WakeNotifier: Service {
         var cancels = Set<Lease>()
         var (wakeCount, cancelCount) = (0, 0)
         var events: [StampedEvent] = []
+        var hasProviders = false
+        var changes: [SessionChange] = []
         for notice in batch {
             switch notice {
             case .wake(let lane):
@@ -92,14 +109,19 @@ package final class WakeNotifier: Service {
                 cancels.insert(lease)
                 cancelCount += 1
             case .announce(let stored): events += stored
+            case .providers: hasProviders = true
+            case .changed(let change): changes.append(change)
             }
         }
         var statements: [SQL] = []
         func add(_ channel: String, _ payloads: [String]) {
             if !payloads.isEmpty { statements.append(EventStatements.notify(channel: channel, payloads: payloads)) }
         }
+        // Before the wake-ups, so that a change of the woken worker's is heard after the one that woke it.
+        add(SessionNotification.channel, SessionNotification.encode(changes))
         add(Self.jobsChannel, lanes.map { "\($0.rawValue)" })
         add(Self.cancelChannel, cancels.map { "\($0.job) \($0.number)" })
+        add(Self.providersChannel, hasProviders ? [""] : [])
         add(StreamNotification.channel, StreamNotification.encode(events))
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)

@@ -55,6 +55,23 @@ enum SessionStatements {
         """
     }
 
+    /// Raises the version for a change of the session's job that touches nothing else of it. Index: sessions_pkey.
+    static func raise(_ id: SessionID, owner: UserID) -> SQL {
+        """
+        UPDATE sessions SET version = version + 1 WHERE id = \(id) AND user_id = \(owner) RETURNING version
+        """
+    }
+
+    /// As ``raise(_:owner:)`` for the sessions of many jobs; not within the transaction that moved the jobs, because
+    /// that one holds no lock of their keys. Index: jobs_pkey, sessions_pkey.
+    static func raise(ofJobs jobs: [JobID]) -> SQL {
+        """
+        UPDATE sessions s SET version = s.version + 1 FROM jobs j
+        WHERE j.id = ANY (\(jobs)) AND s.id = j.serial_key AND s.user_id = j.user_id
+        RETURNING s.id, s.version
+        """
+    }
+
     /// Taken after the jobs' locks, before the last look for new ones. Index: sessions_pkey.
     static func lock(_ id: SessionID, user: UserID) -> SQL {
         """

@@ -5,9 +5,15 @@ package import Postgres
 /// Conversations of a user. Another user's are answered as those that do not exist.
 package struct SessionStore: Sendable {
     private let database: Database
+    private let onChange: SessionChangeHandler
 
-    /// Without state of its own.
-    package init(database: Database) { self.database = database }
+    /// - Parameters:
+    ///   - database: where they are.
+    ///   - onChange: told of what was changed here, after the commit.
+    package init(database: Database, onChange: @escaping SessionChangeHandler = { _ in }) {
+        self.database = database
+        self.onChange = onChange
+    }
 
     /// Begins a conversation.
     package func create(_ new: NewSession) async throws(PersistenceError) -> ChatSession {
@@ -48,6 +54,8 @@ package struct SessionStore: Sendable {
         guard let session = try await first(SessionStatements.update(id, user: user, changes)) else {
             throw PersistenceError(.notFound)
         }
+        let kind: SessionChange.Kind = changes.title == nil ? .other : .title(session.title)
+        onChange(SessionChange(session: id, version: session.version, kind: kind))
         return session
     }
 
@@ -83,6 +91,9 @@ package struct SessionStore: Sendable {
                 let remaining = try await Self.unfinishedJobs(of: id, user: user, in: transaction)
                 if !isLast, !Set(remaining).isSubset(of: jobs) { throw MoreJobs() }
                 try await transaction.execute(SessionStatements.delete(id, user: user))
+                transaction.afterCommit { [onChange] in
+                    onChange(SessionChange(session: id, version: .max, kind: .deleted))
+                }
             }
             return true
         } catch is MoreJobs {

@@ -36,6 +36,10 @@ package struct NewTurn: Sendable {
     package var parentMessageID: MessageID?
     /// The model of this turn; nil is the session's, then the default.
     package var modelID: ModelID?
+    /// The model that is asked when neither the turn nor the session names one; only for the place in line.
+    package var defaultModelID: ModelID?
+    /// The model that makes titles; nil is the turn's. Only for the place in line.
+    package var titleModelID: ModelID?
     /// `temperature`, `maxTokens`, …: checked when the request came.
     package var parameters: JSONObject = [:]
     /// Matters only while the session has a reply under way.
@@ -88,4 +92,12 @@ package enum TurnSubmission: Sendable {
     case sessionNotFound
     /// The session has no such message.
     case parentNotFound
+
+    /// The turn that is stored; nil where none is.
+    package var turn: AcceptedTurn? {
+        switch self {
+        case .accepted(let turn, _, _, _), .repeated(let turn): turn
+        case .idempotencyMismatch, .busy, .sessionNotFound, .parentNotFound: nil
+        }
+    }
 }

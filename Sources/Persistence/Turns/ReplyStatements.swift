@@ -5,14 +5,23 @@ import Postgres
 
 /// The reply's row during and at the end of its run.
 enum ReplyStatements {
-    /// For the rest of the transaction.
-    static let commitAsynchronously: SQL = "SELECT set_config('synchronous_commit', 'off', true)"
-
     /// The run has begun. Index: messages_pkey.
     static func begin(_ message: MessageID, owner: UserID, model: String, provider: String) -> SQL {
         """
         UPDATE messages SET status = 'streaming', model = \(model), provider = \(provider)
         WHERE id = \(message) AND user_id = \(owner) AND status IN ('queued', 'streaming')
+        """
+    }
+
+    /// Tells open pages that the run has begun; before ``begin(_:owner:model:provider:)``, because everybody locks a
+    /// session's row before those of its messages. Index: sessions_pkey, messages_pkey.
+    static func raiseAtBegin(_ session: SessionID, message: MessageID, owner: UserID) -> SQL {
+        """
+        UPDATE sessions SET version = version + 1
+        WHERE id = \(session) AND user_id = \(owner)
+          AND EXISTS (SELECT FROM messages
+                      WHERE id = \(message) AND user_id = \(owner) AND status IN ('queued', 'streaming'))
+        RETURNING version
         """
     }
 
@@ -27,11 +36,13 @@ enum ReplyStatements {
         """
     }
 
-    /// Moves the session to the front of its owner's list and tells open pages that it changed.
+    /// Moves the session to the front of its owner's list and raises the version, by which open pages see that it
+    /// changed; before the message's row is written. Index: sessions_pkey.
     static func touchSession(_ session: SessionID, owner: UserID) -> SQL {
         """
         UPDATE sessions SET updated_at = now(), version = version + 1
         WHERE id = \(session) AND user_id = \(owner)
+        RETURNING version
         """
     }
 
@@ -40,6 +51,7 @@ enum ReplyStatements {
         """
         UPDATE sessions SET title = \(title), title_source = 'generated', version = version + 1
         WHERE id = \(session) AND user_id = \(owner) AND title_source <> 'user'
+        RETURNING version
         """
     }
 

@@ -38,6 +38,7 @@ enum TurnStatements {
         UPDATE sessions SET leaf_id = \(leaf), message_count = message_count + 2, updated_at = now(),
                version = version + 1
         WHERE id = \(session) AND user_id = \(owner)
+        RETURNING version
         """
     }
 

@@ -12,31 +12,62 @@ package struct TurnStore: Sendable {
     let database: Database
     let queue: PostgresJobQueue
     private let clock: DatabaseClock
+    private let gates: ProviderGates?
 
     /// - Parameters:
     ///   - database: where sessions and messages are.
     ///   - queue: on the same database, because a turn and its job are one transaction.
     ///   - clock: stamps the events that a submission writes.
-    package init(database: Database, queue: PostgresJobQueue, clock: DatabaseClock) {
+    ///   - gates: places in line of limited providers; `nil` puts every job into the open line.
+    package init(
+        database: Database, queue: PostgresJobQueue, clock: DatabaseClock, gates: ProviderGates? = nil
+    ) {
         self.database = database
         self.queue = queue
         self.clock = clock
+        self.gates = gates
     }
 
     /// Stores the turn, the placeholder of its reply, the job, the first events of its stream and, for a first
     /// turn, the title's job: all or nothing.
     ///
-    /// Lock order: idempotency key, serial key, session. An ambiguous commit is found out by repeating: the job's
-    /// id is the witness.
-    package func submit(_ turn: NewTurn) async throws(PersistenceError) -> TurnSubmission {
-        var attempt = 0
+    /// Workers may begin before the disk has it, because a person waits for both: `whenVisible` is told then, perhaps
+    /// again. What is returned is durable.
+    ///
+    /// Lock order: idempotency key, serial key, session. An ambiguous commit, and one that a crash has taken back, is
+    /// found out by repeating: the job's id is the witness.
+    package func submit(
+        _ turn: NewTurn, whenVisible: (TurnSubmission) -> Void = { _ in }
+    ) async throws(PersistenceError) -> TurnSubmission {
+        var failures = 0
         while true {
             do throws(PersistenceError) {
-                return try await submitOnce(turn, isRepeated: attempt > 0)
+                let submission = try await submitOnce(turn, isRepeated: failures > 0)
+                whenVisible(submission)
+                guard let job = submission.turn?.jobID else { return submission }
+                if try await isDurable(job) { return submission }
+                failures += 1
             } catch {
-                attempt += 1
-                guard error.mayHaveCommitted, attempt < 3 else { throw error }
+                // What failed before any commit needs no repetition.
+                guard error.mayHaveCommitted || failures > 0 && error.isRetryable else { throw error }
+                failures += 1
             }
+            if failures == Self.maximumFailures {
+                throw PersistenceError(.unavailable, detail: "whether the turn is stored cannot be found out")
+            }
+        }
+    }
+
+    private static let maximumFailures = 3
+
+    private func isDurable(_ job: JobID) async throws(PersistenceError) -> Bool {
+        do throws(PostgresError) {
+            let isThere = try await database.pool.query(DurabilityStatements.flush(with: job)).decodeFirst(Bool.self)
+            return isThere ?? false
+        } catch {
+            // Of no interest is why: the turn is looked for again.
+            if error.code == .cancelled { throw PersistenceError(error) }
+            return false
         }
     }
 
@@ -60,6 +91,7 @@ package struct TurnStore: Sendable {
     ) async throws -> TurnSubmission {
         let accepted = AcceptedTurn(
             jobID: turn.jobID, messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID)
+        var opening = [DurabilityStatements.commitAsynchronously]
         if let key = turn.idempotencyKey {
             switch try await IdempotencyStore.claim(
                 key, job: turn.jobID, outcome: accepted.stored, in: transaction)
@@ -73,12 +105,14 @@ package struct TurnStore: Sendable {
                 return .repeated(earlier)
             }
         }
+        let gates = try await gates(of: turn, in: transaction)
         // A person waits for the first word: what need not wait for an answer travels together.
-        let opening = try await transaction.pipeline(
-            PostgresJobQueue.enqueueing(job(of: turn), at: clock.now)
-                + [TurnStatements.lockSession(turn.sessionID, owner: turn.userID)])
-        guard let enqueued = opening.first, let session = opening.last,
-            let place = try PostgresJobQueue.place(in: enqueued)
+        let job = job(of: turn, gate: gates.reply)
+        opening += PostgresJobQueue.enqueueing(job, at: clock.now)
+        opening.append(TurnStatements.lockSession(turn.sessionID, owner: turn.userID))
+        let answers = try await transaction.pipeline(opening)
+        guard let enqueued = answers.dropFirst().first, let session = answers.last,
+            let place = try PostgresJobQueue.placing(of: job, in: enqueued).place
         else {
             // The id is known: a commit of ours whose answer was lost.
             throw Refused(
@@ -107,23 +141,44 @@ package struct TurnStore: Sendable {
             statements.append(appendQueued(turn.jobID))
         }
         if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
-            let title = NewJob(
+            var title = NewJob(
                 id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,
                 payload: TitlePayload(sessionID: turn.sessionID, userMessageID: turn.userMessageID).json)
+            title.gate = gates.title
             statements += PostgresJobQueue.enqueueing(title, at: clock.now)
             wake.insert(.title)
         }
-        _ = try await transaction.pipeline(statements)
+        let results = try await transaction.pipeline(statements)
+        // The second of them is the session's.
+        try queue.tell(
+            (turn.sessionID, .messages([turn.userMessageID, turn.messageID])), raised: results[1], in: transaction)
         return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
     }
 
-    private func job(of turn: NewTurn) -> NewJob {
+    /// The places in line of the reply and of a title. Costs nothing while no provider has one of its own.
+    private func gates(
+        of turn: NewTurn, in transaction: PostgresTransaction
+    ) async throws -> (reply: Int16, title: Int16) {
+        guard let gates, !gates.isEmpty else { return (0, 0) }
+        var model = turn.modelID
+        if model == nil {
+            model =
+                try await transaction.query(
+                    ProviderStatements.sessionModel(turn.sessionID, owner: turn.userID)
+                ).decodeFirst(ModelID?.self) ?? nil
+        }
+        let reply = gates.gate(of: model ?? turn.defaultModelID)
+        return (reply, turn.titleModelID.map { gates.gate(of: $0) } ?? reply)
+    }
+
+    private func job(of turn: NewTurn, gate: Int16) -> NewJob {
         var job = NewJob(
             id: turn.jobID, kind: .chat, lane: .chat, userID: turn.userID, serialKey: SerialKey(turn.sessionID),
             payload: ChatPayload(
                 sessionID: turn.sessionID, messageID: turn.messageID, userMessageID: turn.userMessageID,
                 modelID: turn.modelID, parameters: turn.parameters
             ).json)
+        job.gate = gate
         job.runLimit = turn.runLimit
         job.openingEvents = [
             .start(

@@ -9,6 +9,12 @@ package struct Page<Item: Sendable, Cursor: Sendable>: Sendable {
     /// `nil` at the end.
     package let nextCursor: Cursor?
 
+    /// A page of whose end the caller knows.
+    init(items: [Item], nextCursor: Cursor?) {
+        self.items = items
+        self.nextCursor = nextCursor
+    }
+
     /// Cuts a list that was read with one row more than asked for, which tells whether there is a next page.
     init(rows: [Item], limit: Int, cursor: (Item) -> Cursor) {
         items = Array(rows.prefix(limit))

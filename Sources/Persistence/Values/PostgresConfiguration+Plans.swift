@@ -16,10 +16,11 @@ extension PostgresConfiguration {
         return configuration
     }
 
-    /// For the connection that claims: one plan for all numbers of slots. Left to itself the server makes a new one for
+    /// For the connection that claims: its commits do not wait for the disk, see `PostgresJobQueue.persist()`. One plan for all numbers of slots. Left to itself the server makes a new one for
     /// each claim, because a small limit looks cheaper than an unknown one: half of what a claim costs.
-    package var withOnePlan: PostgresConfiguration {
+    package var forClaims: PostgresConfiguration {
         var configuration = withIndexedPlans
+        configuration.runtimeParameters["synchronous_commit"] = "off"
         configuration.runtimeParameters["plan_cache_mode"] = "force_generic_plan"
         return configuration
     }

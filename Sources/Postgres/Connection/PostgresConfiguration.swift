@@ -30,6 +30,13 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
         settings = try ConnectionString.parse(url)
     }
 
+    /// For connections with this duty: `switchyard/<role>` tells them apart in `pg_stat_activity`.
+    package func serving(_ role: StaticString) -> PostgresConfiguration {
+        var copy = self
+        copy.applicationName = "switchyard/\(role)"
+        return copy
+    }
+
     /// The same server and user, another database.
     package func withDatabase(_ name: String) -> PostgresConfiguration {
         var copy = self

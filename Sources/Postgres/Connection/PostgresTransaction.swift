@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Observability
 import Runtime
+import Synchronization
 
 /// How much a transaction sees of others.
 package enum PostgresIsolation: Sendable {
@@ -25,6 +26,22 @@ package struct PostgresTransaction: Sendable {
     let connection: PostgresConnection
     let number: UInt64
     let deadline: ContinuousClock.Instant?
+    let followUps = FollowUps()
+
+    /// What is done once the transaction has committed.
+    final class FollowUps: Sendable {
+        private let bodies = Mutex<[@Sendable () -> Void]>([])
+
+        func append(_ body: @escaping @Sendable () -> Void) { bodies.withLock { $0.append(body) } }
+
+        func run() {
+            for body in bodies.withLock({ $0 }) { body() }
+        }
+    }
+
+    /// Runs a body after the commit, in the order given, on the task that committed; never after a rollback, nor after
+    /// a commit whose answer was lost. For what may be missed: notices that others would find out later. Must not block.
+    package func afterCommit(_ body: @escaping @Sendable () -> Void) { followUps.append(body) }
 
     /// Runs one statement; see ``PostgresConnection/query(_:deadline:)``.
     package func query(_ sql: SQL) async throws(PostgresError) -> PostgresRows {
@@ -62,14 +79,16 @@ extension PostgresConnection {
         _ body: (PostgresTransaction) async throws -> Value
     ) async throws -> Value {
         let number = try await beginExclusive(isolation, deadline)
+        let transaction = PostgresTransaction(connection: self, number: number, deadline: deadline)
         let value: Value
         do {
-            value = try await body(PostgresTransaction(connection: self, number: number, deadline: deadline))
+            value = try await body(transaction)
         } catch {
             await rollBack(number)
             throw error
         }
         try await commit(number, deadline)
+        transaction.followUps.run()
         return value
     }
 

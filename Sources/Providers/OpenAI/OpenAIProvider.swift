@@ -36,11 +36,13 @@ package struct OpenAIProvider: ChatProvider {
         guard !contentType.contains("json") || contentType.contains("event-stream") else {
             // The server took no notice of `stream`: its whole answer is as good.
             let events = try await wholeAnswer(response, request, omitted).events
-            return ProviderStream(requestID: requestID, omittedParameters: omitted) { FixedEventSource(events: events) }
+            return ProviderStream(
+                requestID: requestID, omittedParameters: omitted, budget: Self.budget(response)
+            ) { FixedEventSource(events: events) }
         }
         let limits = request.limits
         let apiKey = request.endpoint.apiKey
-        return ProviderStream(requestID: requestID, omittedParameters: omitted) {
+        return ProviderStream(requestID: requestID, omittedParameters: omitted, budget: Self.budget(response)) {
             OpenAIEventSource(body: response.body, limits: limits, decoder: OpenAIStreamDecoder(apiKey: apiKey))
         }
     }
@@ -73,6 +75,7 @@ package struct OpenAIProvider: ChatProvider {
             {
                 omitted.insert(parameter)
                 newlyOmitted.insert(parameter)
+                try await request.beforeRepeating?()
                 continue
             }
             var thrown = self.error(response, error, request)
@@ -125,6 +128,7 @@ package struct OpenAIProvider: ChatProvider {
         }
         completion.requestID = response.fields[.xRequestID]
         completion.omittedParameters = omitted
+        completion.budget = Self.budget(response)
         return completion
     }
 
@@ -153,9 +157,15 @@ package struct OpenAIProvider: ChatProvider {
     private func error(
         _ response: HTTPClientResponse, _ body: OpenAIErrorBody, _ request: ProviderRequest
     ) -> ProviderError {
-        ProviderError(
+        var error = ProviderError(
             status: response.status.code, body: body, fields: response.fields, apiKey: request.endpoint.apiKey,
             now: Int64(Date.now.timeIntervalSince1970))
+        error.budget = Self.budget(response)
+        return error
+    }
+
+    private static func budget(_ response: HTTPClientResponse) -> ProviderBudgetReport {
+        ProviderBudgetReport(response.fields, now: Date.now.timeIntervalSince1970)
     }
 
     private func transportError(

@@ -2,12 +2,12 @@
 import Chat
 import HTTP
 import JSON
-import Observability
+package import Observability
 
 /// Turns the bytes of OpenAI's event stream into events. Pure: chunks in, batches out.
 ///
 /// A stream is whole when it said `[DONE]` or why it ends; many compatible servers leave out the one or the other.
-struct OpenAIStreamDecoder {
+package struct OpenAIStreamDecoder {
     private static let projection = JSONProjection([
         "choices[0].delta.content", "choices[0].delta.reasoning_content", "choices[0].delta.reasoning",
         "choices[0].delta.refusal", "choices[0].delta.tool_calls", "choices[0].finish_reason", "usage", "error",
@@ -26,7 +26,8 @@ struct OpenAIStreamDecoder {
     /// Something a person can see has come.
     private(set) var hadOutput = false
 
-    init(apiKey: Secret?) {
+    /// - Parameter apiKey: kept out of what errors say.
+    package init(apiKey: Secret?) {
         self.apiKey = apiKey
     }
 
@@ -34,7 +35,7 @@ struct OpenAIStreamDecoder {
     var isWhole: Bool { isDone || hasFinished }
 
     /// Reads a chunk. What came before a failure is returned first; the failure is thrown by the next call.
-    mutating func feed(_ chunk: [UInt8]) throws(ProviderError) -> [ProviderEvent] {
+    package mutating func feed(_ chunk: [UInt8]) throws(ProviderError) -> [ProviderEvent] {
         try throwFailure()
         var received: [ServerSentEvent] = []
         var fault: HTTPError?

@@ -33,12 +33,14 @@ struct APIAssembly {
                 allowsPrivateProviders: configuration.allowsPrivateProviders,
                 trustedProxies: configuration.trustedProxies),
             database: foundations.database, models: foundations.models, settings: foundations.settings,
-            queue: foundations.queue, notifier: foundations.notifier, hub: hub, clock: foundations.clock,
+            queue: foundations.queue, gates: foundations.gates, notifier: foundations.notifier, hub: hub,
+            clock: foundations.clock,
             ids: foundations.ids, signingKey: foundations.signingKey, blocking: foundations.blocking,
             isListenerHealthy: { hub.isListening }, logger: logger, metrics: metrics)
         var server = ServerConfiguration()
         server.host = configuration.host
         server.port = configuration.port
+        server.writeStallTimeout = configuration.clientStall
         services = [
             hub, api.limiter,
             HTTPServer(

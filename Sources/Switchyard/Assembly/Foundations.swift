@@ -2,6 +2,7 @@
 import Chat
 import Cryptography
 import JSON
+import Jobs
 import Observability
 import Persistence
 import Postgres
@@ -22,6 +23,10 @@ struct Foundations {
     let clock: DatabaseClock
     let settings: SettingsStore
     let models: ModelStore
+    let providers: ProviderStore
+    let gates: ProviderGates
+    /// Configurations of the environment and what may be asked of them, to be stored once the schema is known to be there.
+    let environmentLimits: [(ModelID, ProviderLimits)]
     let notifier: WakeNotifier
     let sampler: QueueSampler
     let queue: PostgresJobQueue
@@ -29,7 +34,7 @@ struct Foundations {
     let signingKey: SigningKey
 
     /// In the order they start; each may rely on those before it.
-    var services: [any Service] { [clock, settings, notifier, sampler] }
+    var services: [any Service] { [clock, settings, gates, notifier, sampler] }
 
     /// Runs a body with the pools open; they outlive every service.
     func withPools<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -45,30 +50,35 @@ struct Foundations {
         self.configuration = configuration
         self.logger = logger
         self.metrics = metrics
-        postgres = try configuration.postgres(application: "switchyard").withIndexedPlans
+        postgres = try configuration.postgres(application: "switchyard/start").withIndexedPlans
         let keys = try KeyMaterial(configuration)
         signingKey = keys.signingKey
         loops = try EventLoopGroup(count: 2)
         blocking = BlockingPool(threadCount: 2, queueLimit: 256)
         pool = PostgresPool(
-            name: "main", postgres, limits: Self.limits(configuration.poolSize), loops: loops.loops,
+            name: "main", postgres.serving("pool"), limits: Self.limits(configuration.poolSize), loops: loops.loops,
             blocking: blocking, logger: logger, metrics: metrics)
         claimer = PostgresPool(
-            name: "claimer", postgres.withOnePlan, limits: Self.limits(1), loops: [loops.loops[0]], blocking: blocking,
+            name: "claimer", postgres.serving("claimer").forClaims, limits: Self.limits(1), loops: [loops.loops[0]],
+            blocking: blocking,
             logger: logger, metrics: metrics)
         database = Database(pool)
         ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
         clock = DatabaseClock(database: database, generator: ids, logger: logger)
         settings = SettingsStore(
             database: database, defaults: Self.defaultSettings(configuration), logger: logger)
-        models = ModelStore(
-            database: database, keyRing: keys.keyRing, environment: Self.systemModels(configuration))
+        let systemModels = Self.systemModels(configuration)
+        models = ModelStore(database: database, keyRing: keys.keyRing, environment: systemModels)
+        environmentLimits = systemModels.models.map { ($0.id, $0.fields.limits) }
+        providers = ProviderStore(
+            database: database, breakerRules: CircuitBreaker.Rules(base: configuration.retryDelay))
+        gates = ProviderGates(store: providers, logger: logger)
         notifier = WakeNotifier(
             connection: DedicatedConnection(
-                postgres, applicationName: "switchyard notifier", asynchronousCommit: true, loop: loops.loops[0],
+                postgres, applicationName: "switchyard/notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
         sampler = QueueSampler(database: database, logger: logger, metrics: metrics)
-        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock)
+        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
     }
 
     private static func limits(_ maximum: Int) -> PostgresPool.Limits {
@@ -100,7 +110,8 @@ struct Foundations {
         let catalogue = ModelCatalogue()
         let openAI = EnvironmentProvider(
             provider: .openAI, apiKey: configuration.openAIKey,
-            baseURL: configuration.openAIBaseURL, models: configuration.openAIModels)
+            baseURL: configuration.openAIBaseURL, models: configuration.openAIModels,
+            limits: configuration.openAILimits)
         let now = Timestamp(millisecondsSince1970: WallTime.now().millisecondsSince1970)
         return SystemModels([openAI], startedAt: now) { provider, model in
             let limits = catalogue.limits(for: model, contextWindowTokens: nil, pricing: nil)

@@ -29,27 +29,11 @@ struct WorkerAssembly {
         let publisher = Publisher(
             appender: EventLogWriter(
                 connection: DedicatedConnection(
-                    foundations.postgres, applicationName: "switchyard publisher", asynchronousCommit: true,
+                    foundations.postgres, applicationName: "switchyard/publisher", asynchronousCommit: true,
                     loop: loops.loops[0], blocking: foundations.blocking, logger: logger)),
             loop: loops.loops[0], interval: configuration.publishInterval, now: now, logger: logger, metrics: metrics)
         let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0])
-        let runner = JobRunner(
-            handlers: Self.handlers(foundations, now: now), settler: ends, publisher: publisher,
-            registry: registry,
-            policy: RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay),
-            wake: wake, now: now, logger: logger, metrics: workerMetrics)
-        let wakeUps = WakeUps()
-        let listener = PostgresListener(
-            foundations.postgres, channels: ["jobs", "cancel"], on: loops.loops[0], blocking: foundations.blocking,
-            logger: logger, metrics: metrics,
-            callbacks: PostgresListener.Callbacks(
-                onNotification: { channel, payload in
-                    if channel == WakeNotifier.jobsChannel {
-                        wakeUps.wake()
-                    } else if let lease = WakeNotifier.lease(from: payload) {
-                        registry.abort(lease, .cancelled)
-                    }
-                }, onConnected: { wakeUps.wake() }))
+        let policy = RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay)
         let found = BoundedChannel<Heartbeat.Finding>(capacity: 256)
         let postgres = foundations.postgres
         let heartbeat = Heartbeat(
@@ -58,8 +42,45 @@ struct WorkerAssembly {
             try WorkerPulse(
                 postgres, id: id, slots: configuration.workerSlots, version: Program.version, logger: logger)
         }
+        let wakeUps = WakeUps()
+        let keeper = ProviderKeeper(
+            store: foundations.providers, id: id, rules: BudgetRules(), policy: policy,
+            surroundings: ProviderKeeper.Surroundings(
+                isBeating: { heartbeat.isFresh },
+                freeSlots: { configuration.workerSlots - registry.count }, wakeWorker: { wakeUps.wake() },
+                tellOthers: { notifier.providersChanged() }),
+            logger: logger, metrics: ProviderMetrics(metrics))
+        let runner = JobRunner(
+            handlers: Self.handlers(foundations, keeper: keeper, now: now), settler: ends, publisher: publisher,
+            registry: registry,
+            policy: policy,
+            wake: wake, now: now, logger: logger, metrics: workerMetrics)
+        let listener = PostgresListener(
+            foundations.postgres.serving("listener"), channels: ["jobs", "cancel", "providers"], on: loops.loops[0],
+            blocking: foundations.blocking,
+            logger: logger, metrics: metrics,
+            callbacks: PostgresListener.Callbacks(
+                onNotification: { channel, payload in
+                    if channel == WakeNotifier.jobsChannel {
+                        wakeUps.wake()
+                        keeper.lineChanged()
+                    } else if channel == WakeNotifier.providersChannel {
+                        keeper.changed()
+                    } else if let lease = WakeNotifier.lease(from: payload) {
+                        registry.abort(lease, .cancelled)
+                    }
+                },
+                onConnected: {
+                    keeper.changed()
+                    wakeUps.wake()
+                }))
         let worker = WorkerService(
-            id: id, queue: foundations.queue, runner: runner, registry: registry,
+            id: id,
+            queue: ProtectedQueue(
+                foundations.queue, keeper: keeper,
+                chooser: ModelChooser(
+                    store: foundations.providers, settings: foundations.settings,
+                    fallback: foundations.models.fallbackID)), runner: runner, registry: registry,
             configuration: WorkerConfiguration(
                 slots: configuration.workerSlots, shutdownGrace: configuration.shutdownGrace),
             loop: loops.loops[0], isListening: { listener.isHealthy }, onDrain: { heartbeat.drain() }, logger: logger,
@@ -72,12 +93,13 @@ struct WorkerAssembly {
         let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
         let maintenance = MaintenanceService(
             database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
+            jobRetention: configuration.jobRetention,
             wake: wake, announce: { publisher.announce($0) }, logger: logger, metrics: metrics)
-        services = [publisher, ends, heartbeat, rescuer, listener, dueMover, maintenance, worker]
+        services = [publisher, ends, keeper, heartbeat, rescuer, listener, dueMover, maintenance, worker]
     }
 
     private static func handlers(
-        _ foundations: Foundations, now: @escaping @Sendable () -> Timestamp
+        _ foundations: Foundations, keeper: ProviderKeeper, now: @escaping @Sendable () -> Timestamp
     ) -> [JobKind: any JobHandler] {
         let client = HTTPClient(
             group: foundations.loops,
@@ -87,10 +109,11 @@ struct WorkerAssembly {
         let services = ChatServices(
             sessions: SessionStore(database: foundations.database),
             messages: MessageStore(database: foundations.database), models: foundations.models,
-            replies: ReplyStore(database: foundations.database), settings: foundations.settings,
+            replies: ReplyStore(database: foundations.database, onChange: foundations.notifier.changed),
+            settings: foundations.settings,
             providers: ProviderDirectory(
                 [.local: LocalProvider(), .openAI: OpenAIProvider(client: client)],
-                allowsPrivateAddresses: configuration.allowsPrivateProviders),
+                allowsPrivateAddresses: configuration.allowsPrivateProviders, keeper: keeper),
             counter: HeuristicTokenCounter(), catalogue: ModelCatalogue(),
             firstTokenLimit: configuration.providerFirstToken == configuration.providerIdle
                 ? nil : configuration.providerFirstToken)

@@ -17,7 +17,7 @@ struct MigrateCommand {
         let loops = try EventLoopGroup(count: 1)
         defer { loops.shutDown() }
         let connection = try await PostgresConnection.connect(
-            try configuration.postgres(application: "switchyard migrate"), on: loops.next(),
+            try configuration.postgres(application: "switchyard/migrate"), on: loops.next(),
             blocking: BlockingPool(threadCount: 1, queueLimit: 16), logger: .discard)
         let migrator = Migrator(connection: connection, logger: .discard)
         let text: String

@@ -33,6 +33,8 @@ struct ServiceCommand {
         let outcome = try await foundations.withPools {
             try await foundations.clock.measure()
             _ = try await foundations.settings.refresh()
+            try await foundations.providers.limit(foundations.environmentLimits)
+            try await foundations.gates.refresh()
             let services = foundations.services + (try await components(foundations))
             // Each service bounds its own end; what they need beyond the grace of the runs is little.
             let group = ServiceGroup(services, grace: configuration.shutdownGrace + .seconds(10))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Jobs
 import Observability
 
 /// Everything the process is told from outside, read once and valid as a whole.
@@ -23,7 +24,9 @@ struct Configuration: Sendable {
     let shutdownGrace: Duration
     let publishInterval: Duration
     let heartbeatInterval: Duration
+    let clientStall: Duration
     let eventRetention: Duration
+    let jobRetention: Duration
     let rateLimitDelay: Duration
     let retryDelay: Duration
     let providerIdle: Duration
@@ -39,6 +42,7 @@ struct Configuration: Sendable {
     let openAIKey: Secret?
     let openAIBaseURL: String?
     let openAIModels: [String]
+    let openAILimits: ProviderLimits
 
     /// - Throws: ``ConfigurationError`` with every problem.
     init(environment: [String: String]) throws(ConfigurationError) {
@@ -62,7 +66,9 @@ struct Configuration: Sendable {
         shutdownGrace = reader.duration(.shutdownGrace)
         publishInterval = reader.duration(.publishInterval)
         heartbeatInterval = reader.duration(.heartbeatInterval)
+        clientStall = reader.duration(.clientStall)
         eventRetention = .seconds(3600 * reader.integer(.eventRetention))
+        jobRetention = .seconds(3600 * reader.integer(.jobRetention))
         rateLimitDelay = reader.duration(.rateLimitDelay)
         retryDelay = reader.duration(.retryDelay)
         providerIdle = reader.duration(.providerIdle)
@@ -79,6 +85,11 @@ struct Configuration: Sendable {
         openAIKey = reader.secret(.openAIKey)
         openAIBaseURL = reader.optional(.openAIBaseURL)
         openAIModels = reader.text(.openAIModels).split(separator: ",").map(\.trimmingSpaces).filter { !$0.isEmpty }
+        func limit(_ number: Int) -> Int? { number == 0 ? nil : number }
+        openAILimits = ProviderLimits(
+            maximumConcurrent: limit(reader.integer(.openAIMaximumConcurrent)),
+            requestsPerMinute: limit(reader.integer(.openAIRequestsPerMinute)),
+            tokensPerMinute: limit(reader.integer(.openAITokensPerMinute)))
         let allowsRemote = reader.boolean(.allowRemote)
         if isSingleUser && !allowsRemote && !Self.isLoopback(host) {
             reader.refuse(

@@ -31,8 +31,13 @@ extension Setting {
         "PUBLISH_INTERVAL_MS", 3, in: 0...1000, "Least time between two flushes of the token stream.")
     static let heartbeatInterval = milliseconds(
         "SSE_HEARTBEAT_INTERVAL_MS", 15_000, in: 100...3_600_000, "Time between `: ping` comments on event streams.")
+    static let clientStall = milliseconds(
+        "CLIENT_STALL_TIMEOUT_MS", 60_000, in: 100...3_600_000,
+        "A client that takes nothing of what is there for it for so long is disconnected; it can re-attach.")
     static let eventRetention = integer(
         "EVENT_RETENTION_HOURS", 24, in: 1...8760, "How long a finished stream can be replayed token by token.")
+    static let jobRetention = integer(
+        "JOB_RETENTION_HOURS", 720, in: 1...87_600, "How long a job that has ended is kept, with its errors.")
     static let rateLimitDelay = milliseconds(
         "PROVIDER_429_DELAY_MS", 15_000, "Wait after a 429 without Retry-After.")
     static let retryDelay = milliseconds(
@@ -60,12 +65,23 @@ extension Setting {
     static let openAIBaseURL = text("OPENAI_BASE_URL", "", "Another OpenAI-compatible server, with /v1.")
     static let openAIModels = text(
         "OPENAI_MODELS", "gpt-4o-mini,gpt-4o", "Model strings that appear as system models, separated by commas.")
+    static let openAIMaximumConcurrent = integer(
+        "OPENAI_MAX_CONCURRENT", 0, in: 0...1_000_000,
+        "Calls at once to each of OPENAI_MODELS, of all workers together; 0 is no limit.")
+    static let openAIRequestsPerMinute = integer(
+        "OPENAI_REQUESTS_PER_MINUTE", 0, in: 0...1_000_000_000,
+        "Calls within any minute to each of OPENAI_MODELS, of all workers together; 0 is no limit.")
+    static let openAITokensPerMinute = integer(
+        "OPENAI_TOKENS_PER_MINUTE", 0, in: 0...1_000_000_000,
+        "Tokens within any minute of each of OPENAI_MODELS, of all workers together; 0 is no limit.")
 
     static let all: [Setting] = [
         host, port, workerPort, databaseURL, poolSize, data, mode, allowRemote, logLevel, encryptionKey, jwtSecret,
         metricsToken, enableCORS, corsOrigin, trustProxy, slots, shutdownGrace, publishInterval, heartbeatInterval,
-        eventRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken, providerTimeout,
+        clientStall, eventRetention, jobRetention, rateLimitDelay, retryDelay, providerIdle, providerFirstToken,
+        providerTimeout,
         allowPrivateProviders, usageEmit, usageProviderOnly, rateLimit, addressRateLimit, rateLimitWindow,
         authenticationRateLimit, openAIKey, openAIBaseURL, openAIModels,
+        openAIMaximumConcurrent, openAIRequestsPerMinute, openAITokensPerMinute,
     ]
 }

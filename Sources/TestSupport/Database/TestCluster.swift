@@ -44,8 +44,16 @@ package enum TestCluster {
     package static func withConnection<Value>(
         to database: String? = nil, logger: Logger = .discard, _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
+        try await withConnection(at: try configuration(database: database), logger: logger, body)
+    }
+
+    /// A connection to any server for the length of a body.
+    package static func withConnection<Value>(
+        at configuration: PostgresConfiguration, logger: Logger = .discard,
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws -> Value {
         let connection = try await PostgresConnection.connect(
-            try configuration(database: database), on: try loops.get().next(), blocking: blocking, logger: logger)
+            configuration, on: try loops.get().next(), blocking: blocking, logger: logger)
         do {
             let value = try await body(connection)
             await connection.close()

@@ -47,6 +47,7 @@ package actor HTTPExchange {
     private var isPaused = false
     private var hasWholeBody = false
     private var waiter: CheckedContinuation<Bool, Never>?
+    private var drip: TimerID?
 
     /// Connects and begins to send. A small receive buffer lets the peer notice early that nothing is read.
     package init(_ request: [UInt8], to address: SocketAddress, receiveBufferBytes: Int32? = nil) async throws {
@@ -104,6 +105,7 @@ package actor HTTPExchange {
     private func end() {
         guard !isEnded else { return }
         isEnded = true
+        if let drip = drip.take() { loop.cancel(drip) }
         if let registration = registration.take() { loop.deregister(registration) }
         Socket.close(descriptor)
         waiter.take()?.resume(returning: true)
@@ -111,12 +113,40 @@ package actor HTTPExchange {
 
     /// Reads no more, so that the peer's bytes pile up.
     package func pause() throws {
+        if let drip = drip.take() { loop.cancel(drip) }
         isPaused = true
         try updateInterest()
     }
 
+    /// Reads only so much each time the interval is over, until ``resume()`` or ``pause()``.
+    package func drip(bytes: Int, every interval: Duration) throws {
+        try pause()
+        scheduleDrip(Array(repeating: 0, count: bytes), interval)
+    }
+
+    private func scheduleDrip(_ buffer: [UInt8], _ interval: Duration) {
+        drip = loop.schedule(at: .now + interval) { [weak self] in
+            self?.assumeIsolated { $0.readDrop(buffer, interval) }
+        }
+    }
+
+    private func readDrop(_ buffer: [UInt8], _ interval: Duration) {
+        guard registration != nil else { return }
+        var buffer = buffer
+        do throws(SystemError) {
+            let count = try Socket.read(descriptor, into: &buffer)
+            if count == 0 { return end() }
+            received += buffer[..<count]
+            waiter.take()?.resume(returning: true)
+        } catch {
+            if !error.wouldBlock { return end() }
+        }
+        scheduleDrip(buffer, interval)
+    }
+
     /// Reads again.
     package func resume() throws {
+        if let drip = drip.take() { loop.cancel(drip) }
         isPaused = false
         try updateInterest()
     }

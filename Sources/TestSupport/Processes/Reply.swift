@@ -18,9 +18,9 @@ package struct Reply: Sendable {
 
     /// The text.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
-    /// Types in order, equal neighbours once.
+    /// Types in order, equal neighbours once; without titles, which may come between any two.
     package var shape: [String] {
-        frames.map(\.event).reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+        frames.map(\.event).filter { $0 != "title" }.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }
     /// The last frame of this type.
     package func last(_ event: String) -> EventFrame? { frames.last { $0.event == event } }

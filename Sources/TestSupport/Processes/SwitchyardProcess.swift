@@ -70,6 +70,15 @@ package final class SwitchyardProcess: Sendable {
         child.lines.elements.filter { levels.contains(Self.entry($0)?["level"]?.stringValue ?? "error") }
     }
 
+    /// Whether it has come so far that a signal to end is its own to answer: before, the kernel ends it at once.
+    package func takesSignals() throws -> Bool {
+        let line = try TextFile.read("/proc/\(child.pid)/status").split(separator: "\n").first {
+            $0.hasPrefix("SigBlk:")
+        }
+        let blocked = line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } ?? 0
+        return blocked & 1 << UInt64(SIGTERM - 1) != 0
+    }
+
     /// Asks it to end in order.
     package func terminate() { child.signal(SIGTERM) }
     /// Ends it at once.

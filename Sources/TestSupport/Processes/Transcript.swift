@@ -94,6 +94,12 @@ package struct Unheard: Error, CustomStringConvertible {
     package let hasEnded: Bool
     /// The last things that were said.
     package let last: [String]
+    /// See the properties.
+    package init(hasEnded: Bool, last: [String]) {
+        self.hasEnded = hasEnded
+        self.last = last
+    }
+
     /// For the test's report.
     package var description: String {
         "\(hasEnded ? "ended" : "in time") without the awaited; last:\n" + last.joined(separator: "\n")

@@ -4,6 +4,9 @@ package import Jobs
 
 /// What others than the run do to a job.
 extension InMemoryJobQueue {
+    /// See ``JobQueue``: there is nothing that could be taken back.
+    package func persist() async throws(JobQueueError) {}
+
     /// See `JobQueue`.
     package func cancel(_ job: JobID, owner: UserID) async throws(JobQueueError) -> Cancellation {
         tick()
@@ -30,15 +33,20 @@ extension InMemoryJobQueue {
     package func moveDue() async throws(JobQueueError) -> DueMove {
         tick()
         var move = DueMove(wake: [], nextDue: nil)
-        for (id, entry) in entries {
+        var due: [(until: Timestamp, entry: Entry)] = []
+        for entry in entries.values {
             guard case .deferred(let until) = entry.place else { continue }
             if until <= now {
-                entries[id]?.place = .ready
-                move.wake.insert(entry.job.lane)
+                due.append((until, entry))
             } else {
                 let wait = Duration.microseconds(until.microsecondsSince1970 - now.microsecondsSince1970)
                 move.nextDue = min(move.nextDue ?? wait, wait)
             }
+        }
+        for (_, entry) in due.sorted(by: { ($0.until, $0.entry.job.id) < ($1.until, $1.entry.job.id) }) {
+            let tag = nextTag(entry.job).first
+            lineUp(entry.job.id, at: entry.lease == 0 ? tag : min(tag, entry.tag))
+            move.wake.insert(entry.job.lane)
         }
         return move
     }
@@ -76,6 +84,28 @@ extension InMemoryJobQueue {
         }
         putBack(entry, crashes: entry.crashes, attempt: entry.attempt - 1)
         return Rescue(putBackCount: 1, endedCount: 0, wake: [entry.job.lane], events: [])
+    }
+
+    /// See `JobQueue`. Its log is left as it is: what readers were told is of no concern here.
+    package func retry(_ job: JobID, owner: UserID?) async throws(JobQueueError) -> Retrial {
+        tick()
+        guard var entry = entries[job], owner == nil || entry.job.userID == owner else { return .notFound }
+        guard case .ended(let state, _) = entry.place else { return .alreadyUnfinished }
+        if state == .completed { return .completed }
+        let (holder, isHead) = takeKeys(entry.job)
+        if let holder { return .replaced(by: holder) }
+        (entry.attempt, entry.crashes, entry.hadOutput) = (0, 0, true)
+        (entry.result, entry.failure) = (nil, nil)
+        entry.position = nextPosition()
+        entry.place = .waiting
+        entries[job] = entry
+        if isHead { lineUp(job, at: nextTag(entry.job).first) }
+        return .linedUp(wake: isHead ? [entry.job.lane] : [])
+    }
+
+    /// See `JobQueue`.
+    package func errors(of job: JobID, owner: UserID) async throws(JobQueueError) -> [JobErrorRecord] {
+        entries[job].flatMap { $0.job.userID == owner ? $0.errors : nil } ?? []
     }
 
     /// See `JobQueue`.

@@ -17,9 +17,10 @@ package actor InMemoryJobQueue: JobQueue {
     struct Entry: Sendable {
         let job: NewJob
         let createdAt: Timestamp
-        let tag: Int64
-        /// Order of enqueues, which is that of a serial key.
-        let position: Int
+        /// Virtual start time; see ``InMemoryJobQueue/nextTag(_:)``.
+        var tag: Int64
+        /// Order within a serial key.
+        var position: Int
         var place: Place
         var lease: Int64 = 0
         var attempt: Int16 = 0
@@ -28,6 +29,7 @@ package actor InMemoryJobQueue: JobQueue {
         var startedAt: Timestamp?
         var result: [UInt8]?
         var failure: JobFailure?
+        var errors: [JobErrorRecord] = []
         var events: [StreamCursor: StampedEvent] = [:]
 
         var isEnded: Bool { if case .ended = place { true } else { false } }
@@ -35,10 +37,25 @@ package actor InMemoryJobQueue: JobQueue {
         var isWaiting: Bool { if case .waiting = place { true } else { false } }
     }
 
+    private struct UniqueKey: Hashable {
+        let userID: UserID
+        let kind: JobKind
+        let key: String
+
+        init?(_ job: NewJob) {
+            guard let key = job.uniqueKey else { return nil }
+            (userID, kind, self.key) = (job.userID, job.kind, key)
+        }
+    }
+
     var entries: [JobID: Entry] = [:]
     var pausedKinds: Set<JobKind> = []
+    private var weights: [UserID: Double] = [:]
+    private var uniqueKeys: [UniqueKey: JobID] = [:]
     private var heads: [SerialKey: JobID] = [:]
-    private(set) var now: Timestamp
+    private(set) var lastPosition = 0
+    /// Where its time stands.
+    package private(set) var now: Timestamp
 
     /// - Parameter now: where its time stands.
     package init(now: Timestamp = Timestamp(millisecondsSince1970: 1_790_000_000_000)) {
@@ -60,24 +77,35 @@ package actor InMemoryJobQueue: JobQueue {
         if case .deferred(let until) = entries[job]?.place { until } else { nil }
     }
 
+    /// Gives a tenant another share than 1.
+    package func setWeight(_ weight: Double, of tenant: UserID) { weights[tenant] = weight }
+
     /// How many jobs have not ended.
     package var unfinishedCount: Int { entries.values.count { !$0.isEnded } }
 
     // MARK: JobQueue
 
     /// See `JobQueue`.
-    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Set<Lane> {
+    package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
         var wake = Set<Lane>()
+        var others: [JobID: JobID] = [:]
         for job in jobs.sorted(by: { $0.id < $1.id }) where entries[job.id] == nil {
             tick()
+            if let key = UniqueKey(job) {
+                if let holder = uniqueKeys[key] {
+                    others[job.id] = holder
+                    continue
+                }
+                uniqueKeys[key] = job.id
+            }
             var place = Place.ready
             if let runAt = job.runAt, runAt > now { place = .deferred(until: runAt) }
             if let key = job.serialKey {
                 if heads[key] == nil { heads[key] = job.id } else { place = .waiting }
             }
+            lastPosition += 1
             var entry = Entry(
-                job: job, createdAt: now, tag: now.microsecondsSince1970 - Int64(job.priority) * 60_000_000,
-                position: entries.count, place: place)
+                job: job, createdAt: now, tag: nextTag(job).first, position: lastPosition, place: place)
             for (index, event) in job.openingEvents.enumerated() {
                 let cursor = StreamCursor(lease: 0, sequence: Int32(index) + 1)
                 entry.events[cursor] = StampedEvent(job: job.id, event: LoggedEvent(event, at: cursor), written: now)
@@ -85,7 +113,20 @@ package actor InMemoryJobQueue: JobQueue {
             entries[job.id] = entry
             if entry.isReady { wake.insert(job.lane) }
         }
-        return wake
+        return Enqueued(wake: wake, standing: jobs.map { others[$0.id] ?? $0.id })
+    }
+
+    /// Where the next job of a tenant goes, and how far behind it the one after it: the time while the line is empty, else
+    /// behind the tenant's last job, and not before the first of anybody.
+    func nextTag(_ job: NewJob) -> (first: Int64, step: Int64) {
+        let ahead = Int64(job.priority) * 60_000_000
+        let step = Int64((10 / (weights[job.userID] ?? 1)).rounded())
+        let line = line(job.lane, job.gate)
+        guard let head = line.first else { return (now.microsecondsSince1970 - ahead, step) }
+        let first = head.tag + Int64(head.job.priority) * 60_000_000 - ahead
+        let last = line.filter { $0.job.userID == job.userID && $0.job.priority == job.priority && $0.tag >= first }
+            .map(\.tag).max()
+        return (last.map { $0 + step } ?? first, step)
     }
 
     /// See `JobQueue`.
@@ -93,17 +134,21 @@ package actor InMemoryJobQueue: JobQueue {
         tick()
         var rest = limit
         var claimed: [ClaimedJob] = []
+        func take(_ entry: Entry) -> Bool {
+            let gate = entry.job.gate
+            let allowance = gate == GateAllowance.open ? rest.total : rest.allowance(of: gate)
+            guard min(allowance, entry.job.lane == .chat ? rest.total : rest.background) > 0 else { return false }
+            let job = start(entry, worker)
+            claimed.append(job)
+            rest = rest.without([job])
+            return true
+        }
         for lane in Lane.allCases {
-            for gate in gatesInOrder(lane) {
-                for entry in line(lane, gate) {
-                    let allowance = gate == GateAllowance.open ? rest.total : rest.allowance(of: gate)
-                    let room = lane == .chat ? rest.total : rest.background
-                    guard min(allowance, room) > 0 else { break }
-                    let job = start(entry, worker)
-                    claimed.append(job)
-                    rest = rest.without([job])
-                }
+            // Before the background, its lanes that others may starve.
+            if lane == .title && Int.random(in: 0..<4) < rest.background {
+                for entry in Lane.allCases.compactMap(oldest).shuffled() { _ = take(entry) }
             }
+            for gate in gatesInOrder(lane) { for entry in line(lane, gate) where !take(entry) { break } }
         }
         return claimed.sorted {
             ($0.lane.rawValue, entries[$0.lease.job]?.tag ?? 0, $0.lease.job)
@@ -120,6 +165,13 @@ package actor InMemoryJobQueue: JobQueue {
             .sorted { ($0.tag, $0.job.id) < ($1.tag, $1.job.id) }
     }
 
+    /// The first job of a lane when it has waited longer than the lane's target.
+    private func oldest(of lane: Lane) -> Entry? {
+        guard let wait = lane.targetWait else { return nil }
+        let before = now.advanced(by: .zero - wait).microsecondsSince1970
+        return gatesInOrder(lane).first.flatMap { line(lane, $0).first }.flatMap { $0.tag < before ? $0 : nil }
+    }
+
     /// The gates of a lane by their first job.
     private func gatesInOrder(_ lane: Lane) -> [Int16] {
         let gates = Set(entries.values.filter { $0.isReady && $0.job.lane == lane }.map(\.job.gate))
@@ -133,6 +185,7 @@ package actor InMemoryJobQueue: JobQueue {
         entry.lease = max(entry.lease + 1, now.microsecondsSince1970)
         entry.attempt += 1
         entry.place = .running(worker: worker, startedAt: now, isCancelled: false)
+        entry.startedAt = now
         entries[entry.job.id] = entry
         let job = entry.job
         return ClaimedJob(
@@ -165,9 +218,11 @@ package actor InMemoryJobQueue: JobQueue {
             entry.place = .ended(.completed, at: now)
         case .failed(let failure):
             entry.failure = failure
+            entry.addError(failure, at: now)
             entry.place = .ended(.failed, at: now)
         case .cancelled: entry.place = .ended(.cancelled, at: now)
-        case .again(let delay, let attemptSpent, let hadOutput, _):
+        case .again(let delay, let attemptSpent, let hadOutput, let failure):
+            entry.addError(failure, at: now)
             if !attemptSpent { entry.attempt -= 1 }
             entry.hadOutput = hadOutput
             entry.place = .deferred(until: now.advanced(by: delay))
@@ -178,7 +233,10 @@ package actor InMemoryJobQueue: JobQueue {
             wake.insert(entry.job.lane)
         }
         entries[job.lease.job] = entry
-        if entry.isEnded { wake.formUnion(promote(after: entry.job)) }
+        if entry.isEnded {
+            freeUniqueKey(entry.job)
+            wake.formUnion(promote(after: entry.job))
+        }
         return .held(wake: wake)
     }
 
@@ -191,23 +249,61 @@ package actor InMemoryJobQueue: JobQueue {
         guard var entry = entries[job] else { return [] }
         entry.lease = max(entry.lease + 1, now.microsecondsSince1970)
         entry.failure = failure
+        entry.addError(failure ?? JobFailure(.fatal, .cancelled, "cancelled"), at: now)
         entry.place = .ended(state, at: now)
         entries[job] = entry
+        freeUniqueKey(entry.job)
         return promote(after: entry.job)
     }
 
     /// Makes the next of the key its head, when the ended job was it.
     private func promote(after job: NewJob) -> Set<Lane> {
         guard let key = job.serialKey, heads[key] == job.id else { return [] }
-        let next = entries.values.filter { $0.job.serialKey == key && $0.isWaiting }.min { $0.position < $1.position }
+        let next = entries.values.filter { $0.job.serialKey == key && $0.isWaiting }
+            .min { $0.position < $1.position }
         heads[key] = next?.job.id
         guard let next else { return [] }
         if let runAt = next.job.runAt, runAt > now {
             entries[next.job.id]?.place = .deferred(until: runAt)
             return []
         }
-        entries[next.job.id]?.place = .ready
+        lineUp(next.job.id, at: min(next.tag, nextTag(next.job).first))
         return [next.job.lane]
+    }
+
+    func lineUp(_ job: JobID, at tag: Int64) {
+        entries[job]?.tag = tag
+        entries[job]?.place = .ready
+    }
+
+    private func freeUniqueKey(_ job: NewJob) {
+        if let key = UniqueKey(job), uniqueKeys[key] == job.id { uniqueKeys[key] = nil }
+    }
+
+    /// Takes the keys of a job that is to run again. Returns the other job that has the unique one, and whether it is the
+    /// head of its serial one.
+    func takeKeys(_ job: NewJob) -> (holder: JobID?, isHead: Bool) {
+        if let key = UniqueKey(job) {
+            if let holder = uniqueKeys[key] { return (holder, false) }
+            uniqueKeys[key] = job.id
+        }
+        guard let key = job.serialKey else { return (nil, true) }
+        if heads[key] != nil { return (nil, false) }
+        heads[key] = job.id
+        return (nil, true)
+    }
+
+    func nextPosition() -> Int {
+        lastPosition += 1
+        return lastPosition
+    }
+}
+
+extension InMemoryJobQueue.Entry {
+    mutating func addError(_ failure: JobFailure, at time: Timestamp) {
+        errors.append(
+            JobErrorRecord(
+                lease: lease, at: time, attempt: attempt, code: failure.code.rawValue, message: failure.message))
     }
 }
 

@@ -13,12 +13,19 @@ struct ChatStream {
         "tempor", "incididunt", "ut", "labore", "et", "dolore", "magna", "aliqua",
     ]
     private let pieces: [String]?
+    /// What stands around the text of every token of an undisturbed stream of stamps: the load of benchmarks, whose
+    /// provider must cost next to nothing.
+    private var stampFrame: (before: [UInt8], after: [UInt8])?
 
     init(scenario: SimulatorScenario, call: SimulatedChatCall, number: Int) {
         self.scenario = scenario
         self.call = call
         self.number = number
         pieces = scenario.text.map(Self.pieces)
+        guard scenario.stamps, scenario.faults.isEmpty, scenario.reasoningTokenCount == 0 else { return }
+        let event = contentEvent("", isReasoning: false)
+        guard let text = event.firstRange(of: Array(#""content":""#.utf8))?.upperBound else { return }
+        stampFrame = (Array(event[..<text]), Array(event[text...]))
     }
 
     // MARK: Counts and times
@@ -87,13 +94,20 @@ struct ChatStream {
     func bytes(ofToken number: Int, stamp: SimulatorStamp) -> [UInt8] {
         let isReasoning = number < scenario.reasoningTokenCount
         let text = text(ofToken: number, stamp: stamp)
-        var bytes = scenario.faults.contains(.heartbeats) ? line(": ping", ends: 2) : []
-        bytes += event { choice in
+        if let (before, after) = stampFrame {
+            // A stamp is digits, an at sign and a blank: nothing in it is escaped.
+            return Self.chunk((before + text.utf8 + after)[...])
+        }
+        let heartbeat = scenario.faults.contains(.heartbeats) ? line(": ping", ends: 2) : []
+        return framed(heartbeat + contentEvent(text, isReasoning: isReasoning))
+    }
+
+    private func contentEvent(_ text: String, isReasoning: Bool) -> [UInt8] {
+        event { choice in
             choice.objectMember("delta") { delta in
                 delta.member(isReasoning ? "reasoning_content" : "content", text)
             }
         }
-        return framed(bytes)
     }
 
     /// The events after the last token.
@@ -169,7 +183,8 @@ struct ChatStream {
         if number < scenario.reasoningTokenCount { return "thought\(number) " }
         let index = number - scenario.reasoningTokenCount
         if let pieces { return pieces[index] }
-        return Self.words[index % Self.words.count] + (index + 1 < textTokenCount ? " " : "")
+        let word = String(repeating: "w", count: scenario.paddingBytes) + Self.words[index % Self.words.count]
+        return word + (index + 1 < textTokenCount ? " " : "")
     }
 
     /// Words with the blanks after them.

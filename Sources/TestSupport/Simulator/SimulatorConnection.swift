@@ -24,6 +24,7 @@ final class SimulatorConnection {
     private var pendingStep: SimulatorScript.Step?
     private var scriptStart = ContinuousClock.now
     private var isLastRequest = false
+    private var isBlocked = false
     private var isClosed = false
 
     init(_ descriptor: Int32, loop: EventLoop, records: SimulatorRecords, onClose: @escaping () -> Void) {
@@ -92,7 +93,12 @@ final class SimulatorConnection {
     /// Does everything that is due, and sees to it that it goes on when the next thing is.
     private func run() {
         flush()
-        while !isClosed, script != nil, outbox.count < Self.outboxLimitBytes {
+        while !isClosed, script != nil {
+            if outbox.count >= Self.outboxLimitBytes {
+                flush()
+                // Blocked then: goes on when the peer has taken some. What was taken at once says nothing later.
+                if isClosed || outbox.count >= Self.outboxLimitBytes { return }
+            }
             guard let step = pendingStep ?? script?.next() else { break }
             let due = scriptStart + step.offset
             guard due <= .now else {
@@ -142,7 +148,8 @@ final class SimulatorConnection {
     private func flush() {
         guard !isClosed, let registration else { return }
         var sent = 0
-        var isBlocked = false
+        let wasBlocked = isBlocked
+        isBlocked = false
         do {
             while sent < outbox.count && !isBlocked {
                 do throws(SystemError) {
@@ -153,7 +160,7 @@ final class SimulatorConnection {
                 }
             }
             if sent > 0 { outbox.removeFirst(sent) }
-            try loop.update(registration, isBlocked ? [.read, .write] : .read)
+            if isBlocked != wasBlocked { try loop.update(registration, isBlocked ? [.read, .write] : .read) }
         } catch { close(by: .client) }
     }
 

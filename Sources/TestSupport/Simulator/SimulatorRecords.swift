@@ -21,6 +21,17 @@ package struct SimulatedRequest: Sendable {
 
     /// The body as text.
     package var text: String { String(decoding: body, as: UTF8.self) }
+    /// The model that it asks.
+    package var model: String { call.model }
+    /// Whether it asks for pieces.
+    package var isStreamed: Bool { call.streams }
+
+    private var call: SimulatedChatCall {
+        // What is no JSON asks for nothing.
+        do throws(JSONError) { return SimulatedChatCall(try JSONParser.parse(body)) } catch {
+            return SimulatedChatCall(.null)
+        }
+    }
 }
 
 /// A connection as the simulator saw it.
@@ -127,8 +138,14 @@ final class SimulatorRecords: Sendable {
 
     private func changeConnection(_ number: Int, _ body: (inout SimulatedConnection) -> Void) {
         change { state in
-            guard let index = state.connections.lastIndex(where: { $0.number == number }) else { return }
-            body(&state.connections[index])
+            // Called for every token: the numbers rise, so a connection is found without looking at all of them.
+            var (low, high) = (0, state.connections.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if state.connections[middle].number < number { low = middle + 1 } else { high = middle }
+            }
+            guard low < state.connections.count, state.connections[low].number == number else { return }
+            body(&state.connections[low])
         }
     }
 

@@ -47,6 +47,8 @@ package struct SimulatorScenario: Sendable, Equatable {
     package var firstToken = Duration.zero
     /// Between tokens.
     package var betweenTokens = Duration.zero
+    /// Letters that go before each built-in word, for replies that are large.
+    package var paddingBytes = 0
     /// Sent word by word instead of the built-in words.
     package var text: String?
     /// Each token is `<number>@<microseconds> `, the time of its sending.
@@ -108,6 +110,7 @@ package struct SimulatorScenario: Sendable, Equatable {
         case "tokens": tokenCount = Int(value) ?? tokenCount
         case "ttft": firstToken = Self.duration(value) ?? firstToken
         case "itl": betweenTokens = Self.duration(value) ?? betweenTokens
+        case "pad": paddingBytes = Int(value) ?? 0
         case "text": text = value
         case "stamp": stamps = value != "0"
         case "clock": stampsRealTime = value == "realtime"

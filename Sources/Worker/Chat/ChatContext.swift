@@ -9,7 +9,7 @@ import Tokenization
 /// What is asked of the provider for one turn, and how it was counted.
 struct ChatContext: Sendable {
     let model: ResolvedModel
-    let provider: any ChatProvider
+    let provider: ProtectedProvider
     let request: ProviderRequest
     let plan: ContextPlan
 
@@ -75,6 +75,7 @@ struct ChatContext: Sendable {
         var request = ProviderRequest(
             endpoint: services.providers.endpoint(for: model), model: model.fields.model, messages: plan.messages,
             limits: services.limits())
+        request.promptTokens = plan.promptTokens
         request.temperature = parameter("temperature", payload, model)?.doubleValue
         request.topP = parameter("topP", payload, model)?.doubleValue
         request.maxTokens =

@@ -37,8 +37,26 @@ final class ChatRun: JobRun {
             try await write(.restart(StreamRestart(attempt: Int(job.attempt), reason: restartReason, keptBytes: 0)))
         }
         let context = try await ChatContext.load(payload, of: job, with: services)
+        // Before anything is written: a run that may not ask goes back to wait without a trace.
+        let admitted: ProtectedCall
+        do throws(ProviderError) { admitted = try await context.provider.admit(context.request) } catch {
+            throw JobFailure(error)
+        }
+        try await beginCall(1, payload, context)
+        let settings = services.settings.current
+        if settings.usageEmit && !settings.usageProviderOnly {
+            try await write(.usage(context.plan.estimatedUsage()))
+        }
+        try await answer(payload, context, admitted)
+        return nil
+    }
+
+    /// Every call that a provider may charge for has its row in the ledger before it is made.
+    private func beginCall(
+        _ number: Int16, _ payload: ChatPayload, _ context: ChatContext
+    ) async throws(JobFailure) {
         let call = ProviderCall(
-            lease: job.lease, number: 1, userID: job.userID, sessionID: payload.sessionID,
+            lease: job.lease, number: number, userID: job.userID, sessionID: payload.sessionID,
             messageID: payload.messageID, model: context.model.fields.model, provider: context.provider.name)
         do throws(PersistenceError) {
             try await services.replies.begin(
@@ -51,32 +69,33 @@ final class ChatRun: JobRun {
             state.context = context
             state.call = call
         }
-        let settings = services.settings.current
-        if settings.usageEmit && !settings.usageProviderOnly {
-            try await write(.usage(context.plan.estimatedUsage()))
-        }
-        try await answer(context)
-        return nil
     }
 
     private var restartReason: String { job.crashes > 0 ? "worker_lost" : "retry" }
 
     /// Asks in pieces, and once for the whole when the provider accepts but does not, or cannot, stream.
-    private func answer(_ context: ChatContext) async throws(JobFailure) {
+    private func answer(
+        _ payload: ChatPayload, _ context: ChatContext, _ call: ProtectedCall
+    ) async throws(JobFailure) {
         do throws(ProviderError) {
-            try await readStream(context)
+            try await readStream(call)
         } catch {
             guard Self.mayAskForWhole(after: error) else { throw JobFailure(error) }
+            // A stream that was refused cost nothing: its row serves for the second call too.
+            if error.cause != .streamingRefused { try await beginCall(2, payload, context) }
             let whole: ProviderCompletion
-            do throws(ProviderError) { whole = try await context.provider.complete(context.request) } catch {
-                throw JobFailure(error)
+            do throws(ProviderError) {
+                whole = try await context.provider.admit(context.request).complete()
+            } catch let second {
+                // A second call that may not go is no reason to forget that the first one failed: the attempt is spent.
+                throw JobFailure(second.cause == .withheld ? error : second)
             }
             for event in whole.events { try await take(event) }
         }
     }
 
-    private func readStream(_ context: ChatContext) async throws(ProviderError) {
-        let pieces = try await context.provider.stream(context.request)
+    private func readStream(_ call: ProtectedCall) async throws(ProviderError) {
+        let pieces = try await call.stream()
         for try await batch in pieces {
             for event in batch {
                 do throws(JobFailure) { try await take(event) } catch {
@@ -105,7 +124,7 @@ final class ChatRun: JobRun {
         if error.hadOutput { return false }
         switch error.cause {
         case .streamingRefused, .truncated, .malformed, .streamError: return error.code != .rateLimited
-        case .connection, .timeout, .status, .cancelled: return false
+        case .connection, .timeout, .status, .cancelled, .withheld: return false
         }
     }
 }

@@ -9,7 +9,10 @@ extension JobFailure {
     init(_ error: ProviderError) {
         let kind: Class =
             switch error.code {
+            case _ where error.cause == .withheld: error.hadOutput ? .retry : .waiting
             case .rateLimited: error.hadOutput ? .retry : .rateLimited
+            // A provider that is overloaded and says until when asks to wait, as with a 429.
+            case .providerUnavailable where error.asksToWait: error.hadOutput ? .retry : .rateLimited
             case .cancelled: .interrupted
             default: error.isRetryable ? .retry : .fatal
             }

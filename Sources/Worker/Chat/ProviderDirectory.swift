@@ -9,21 +9,26 @@ package import Providers
 package struct ProviderDirectory: Sendable {
     private let providers: [ModelProvider: any ChatProvider]
     private let allowsPrivateAddresses: Bool
+    private let keeper: ProviderKeeper
 
     /// - Parameters:
     ///   - providers: a word without an entry fails its jobs for good.
     ///   - allowsPrivateAddresses: whether personal models may point into private networks.
-    package init(_ providers: [ModelProvider: any ChatProvider], allowsPrivateAddresses: Bool) {
+    ///   - keeper: lets calls out.
+    package init(
+        _ providers: [ModelProvider: any ChatProvider], allowsPrivateAddresses: Bool, keeper: ProviderKeeper
+    ) {
         self.providers = providers
+        self.keeper = keeper
         self.allowsPrivateAddresses = allowsPrivateAddresses
     }
 
-    func provider(for model: ResolvedModel) throws(JobFailure) -> any ChatProvider {
+    func provider(for model: ResolvedModel) throws(JobFailure) -> ProtectedProvider {
         guard let provider = providers[model.fields.provider] else {
             throw JobFailure(
                 .fatal, .internalError, "no provider «\(model.fields.provider.rawValue)» in this version")
         }
-        return provider
+        return ProtectedProvider(provider, model: model, keeper: keeper)
     }
 
     func endpoint(for model: ResolvedModel) -> ProviderEndpoint {

@@ -21,6 +21,8 @@ package final class Heartbeat: Service {
         var isDraining = false
         var isStopping = false
         var probes: [ContinuousClock.Instant]
+        /// When the last beat that went through was sent.
+        var lastBeat: ContinuousClock.Instant?
     }
 
     /// See `Service`.
@@ -61,6 +63,12 @@ package final class Heartbeat: Service {
         self.metrics = metrics
         self.connect = connect
         state = Mutex(State(probes: loops.map { _ in .now }))
+    }
+
+    /// Whether a beat went through lately, so that nobody holds this worker for dead: what is lent to a living worker may
+    /// be used. False at the same moment at which the runs are aborted.
+    package var isFresh: Bool {
+        state.withLock { $0.lastBeat }.map { ContinuousClock.now - $0 < Self.fenceAfter } ?? false
     }
 
     /// Shows in the worker's row that it takes no new jobs.
@@ -118,8 +126,10 @@ package final class Heartbeat: Service {
 
     private func beat(_ pulse: inout WorkerPulse) throws {
         let mark = registry.claimMark()
+        let sent = ContinuousClock.now
         let held = try pulse.beat(
-            isDraining: state.withLock { $0.isDraining }, recent: metrics.tally.recent(at: .now))
+            isDraining: state.withLock { $0.isDraining }, recent: metrics.tally.recent(at: sent))
+        state.withLock { $0.lastBeat = sent }
         for lease in held where lease.isCancelRequested { registry.abort(lease.lease, .cancelled) }
         for lease in registry.unknown(among: held.map(\.lease), since: mark) { _ = found.send(.unknown(lease)) }
     }

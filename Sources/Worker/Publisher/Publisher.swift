@@ -56,11 +56,19 @@ package final class Publisher: Service {
         self.metrics = PublisherMetrics(metrics)
     }
 
-    /// Begins the stream of a claimed run.
-    package func open(_ lease: Lease) -> RunStream {
+    /// Begins the stream of a claimed run; a held one shows nothing before ``release(_:)``.
+    package func open(_ lease: Lease, isHeld: Bool = false) -> RunStream {
         let stamp = now()
-        change([lease.job]) { $0.open(lease, at: stamp) }
+        change([lease.job]) { $0.open(lease, at: stamp, isHeld: isHeld) }
         return RunStream(lease: lease, publisher: self)
+    }
+
+    /// Lets streams go whose leases are durable now.
+    func release(_ leases: [Lease]) {
+        state.withLock { state in
+            for lease in leases { state.machine.release(lease) }
+        }
+        _ = wake.send(())
     }
 
     /// Tells readers of events that a transaction has stored already.

@@ -38,6 +38,8 @@ struct PublisherMachine {
         /// The database refuses one of its events.
         var isRefused = false
         var isTaken = false
+        /// A crash could still take its lease back: nothing of it is shown yet.
+        var isHeld = false
 
         var isClosed: Bool { isLost || isRefused || isTaken }
 
@@ -77,12 +79,24 @@ struct PublisherMachine {
     }
 
     /// A job that this process lost and claimed again may have its earlier run still here: that one has lost its lease.
-    mutating func open(_ lease: Lease, at now: Timestamp) {
+    ///
+    /// A held stream gathers, and takes part in no flush before ``release(_:)``.
+    mutating func open(_ lease: Lease, at now: Timestamp, isHeld: Bool = false) {
         if let earlier = streams[lease.job] {
             if earlier.lease.number > lease.number { return }
             dirty.removeAll { $0 == lease.job }
         }
         streams[lease.job] = Stream(lease: lease, mark: OutputPace.Mark(at: now))
+        streams[lease.job]?.isHeld = isHeld
+    }
+
+    /// The stream's lease is durable: what has gathered goes with the next flush, at once.
+    mutating func release(_ lease: Lease) {
+        guard let stream = streams[lease.job], stream.lease == lease, stream.isHeld else { return }
+        streams[lease.job]?.isHeld = false
+        guard stream.pendingBytes > 0 else { return }
+        markDirty(lease.job)
+        isUrgent = true
     }
 
     /// What became of an appended event.
@@ -249,7 +263,7 @@ struct PublisherMachine {
     }
 
     private mutating func markDirty(_ job: JobID) {
-        guard streams[job]?.isDirty == false else { return }
+        guard let stream = streams[job], !stream.isDirty, !stream.isHeld else { return }
         streams[job]?.isDirty = true
         dirty.append(job)
     }

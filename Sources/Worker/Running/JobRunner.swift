@@ -49,15 +49,20 @@ package struct JobRunner: Sendable {
         _ job: ClaimedJob, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain,
         whenOver: @escaping @Sendable () -> Void
     ) {
+        // Held until the claim is durable: see ``release(_:)``. Only chat has readers.
+        let stream = publisher.open(job.lease, isHeld: job.lane == .chat)
         let task = tasks.start(on: home) {
-            await run(job, abort: abort, in: tasks, on: home)
+            await run(job, stream, abort: abort, in: tasks, on: home)
             whenOver()
         }
         abort.bind(task)
     }
 
+    /// The claims of these runs are durable: what they have to show may be shown.
+    func release(_ leases: [Lease]) { publisher.release(leases) }
+
     private func run(
-        _ job: ClaimedJob, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain
+        _ job: ClaimedJob, _ stream: RunStream, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain
     ) async {
         let context = LogContext.current.with {
             $0.jobID = job.lease.job.description
@@ -65,7 +70,6 @@ package struct JobRunner: Sendable {
             $0.userID = job.userID.description
         }
         await context.run {
-            let stream = publisher.open(job.lease)
             defer {
                 stream.close()
                 registry.remove(job.lease)

@@ -34,7 +34,7 @@ package struct WorkerConfiguration: Sendable {
 package final class WorkerService: Service {
     /// See `Service`.
     package let name = "worker"
-    private let queue: any JobQueue
+    private let queue: any JobSource
     private let runner: JobRunner
     private let registry: RunRegistry
     private let id: WorkerID
@@ -61,7 +61,7 @@ package final class WorkerService: Service {
     ///   - logger: told of failed claims and of the drain.
     ///   - metrics: claims, claimed and running jobs.
     package init(
-        id: WorkerID, queue: any JobQueue, runner: JobRunner, registry: RunRegistry,
+        id: WorkerID, queue: any JobSource, runner: JobRunner, registry: RunRegistry,
         configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
         onDrain: @escaping @Sendable () -> Void, logger: Logger, metrics: WorkerMetrics
     ) {
@@ -94,7 +94,7 @@ package final class WorkerService: Service {
         while !shutdown.isTriggered && !Task.isCancelled {
             let limit = freeSlots()
             let claimed = limit.total > 0 ? await claim(limit) : nil
-            for job in claimed ?? [] { start(job, in: tasks, on: home) }
+            if let claimed { start(claimed, in: tasks, on: home) }
             if !isTold, claimed?.isEmpty == false { metrics.missedWakeUps.increment() }
             isTold = true
             if let claimed, claimed.count == limit.total { continue }
@@ -126,6 +126,27 @@ package final class WorkerService: Service {
         } catch {
             if error != .cancelled { logger.warning("claim failed", [.errorDetail: "\(error)"]) }
             return nil
+        }
+    }
+
+    private func start(_ claimed: [Claimed], in tasks: LoopTasks, on home: isolated LoopDomain) {
+        for job in claimed { start(job, in: tasks, on: home) }
+        let shown = claimed.filter { $0.job.lane == .chat }.map(\.job.lease)
+        if !shown.isEmpty { tasks.start(on: home) { [self] in await persist(shown) } }
+    }
+
+    /// Waits for the disk beside the runs, which are loading and asking meanwhile.
+    private func persist(_ leases: [Lease]) async {
+        let backoff = Backoff(base: .milliseconds(20), cap: .seconds(1))
+        var attempt = 0
+        while !Task.isCancelled {
+            do throws(JobQueueError) {
+                try await queue.persist()
+                return runner.release(leases)
+            } catch {
+                attempt += 1
+                do { try await ContinuousClock().sleep(for: backoff.delay(attempt: attempt)) } catch { return }
+            }
         }
     }
 

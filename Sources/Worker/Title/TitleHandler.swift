@@ -72,7 +72,7 @@ private final class TitleRun: JobRun {
             messages: Title.prompt(userText: text), limits: services.limits())
         request.maxTokens = Self.answerLimitTokens
         do throws(ProviderError) {
-            return try await provider.complete(request).content
+            return try await provider.admit(request).complete().content
         } catch {
             let failure = JobFailure(error)
             if failure.class == .fatal { return nil }

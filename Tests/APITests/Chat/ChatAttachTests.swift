@@ -2,6 +2,7 @@
 import Chat
 import JSON
 import Jobs
+import Persistence
 import Postgres
 import TestSupport
 import Testing
@@ -42,6 +43,26 @@ struct ChatAttachTests {
                 await beyond.close()
             }
             await running.close()
+            await reply.client.close()
+        }
+    }
+
+    @Test(.migratedDatabase, arguments: [false, true])
+    func `a reader goes on after events that a crash took back with their worker`(hasEnded: Bool) async throws {
+        try await ChatFixture.with { chat in
+            let reply = try await chat.send()
+            let lost = try await chat.claim()
+            _ = try await chat.api.services.queue.rescue(chat.worker)
+            let job = try await chat.claim()
+            try await chat.publish(
+                job, from: 1, [.restart(StreamRestart(attempt: 2, reason: "worker_lost", keptBytes: 0))])
+            if hasEnded { try await chat.finish(job, from: 2, text: "") }
+            let (rest, head) = try await chat.open(
+                "GET", "/api/chat/stream/\(reply.message)?after=\(lost.lease.number).7")
+            #expect(head.status == 200)
+            if !hasEnded { try await chat.finish(job, from: 2, text: "") }
+            #expect(try await rest.eventsToEnd().map(\.id) == (1...5).map { "\(job.lease.number).\($0)" })
+            await rest.close()
             await reply.client.close()
         }
     }

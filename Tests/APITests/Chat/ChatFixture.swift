@@ -23,9 +23,10 @@ struct ChatFixture: Sendable {
 
     /// In a database of the test's own: claims take whatever job there is.
     static func with(
-        settings: [SystemSettingKey: JSONValue] = [:], _ body: (ChatFixture) async throws -> Void
+        settings: [SystemSettingKey: JSONValue] = [:], timing: StreamHub.Timing = StreamHub.Timing(),
+        _ body: (ChatFixture) async throws -> Void
     ) async throws {
-        try await TestAPI.serve(settings: settings) { api in
+        try await TestAPI.serve(settings: settings, timing: timing) { api in
             let person = try await api.person()
             let made = try await api.send("POST", "/api/sessions", "{}", token: person.token)
             let connection = DedicatedConnection(
@@ -43,13 +44,15 @@ struct ChatFixture: Sendable {
     }
 
     func open(
-        _ method: String, _ path: String, _ body: String? = nil, fields: [String: String] = [:], token: String? = nil
+        _ method: String, _ path: String, _ body: String? = nil, fields: [String: String] = [:], token: String? = nil,
+        at other: TestAPI? = nil, receiveBufferBytes: Int32? = nil
     ) async throws -> (StreamClient, StreamClient.Head) {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer \(token ?? person.token)\r\n"
         for (name, value) in fields { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
         let client = try await StreamClient(
-            to: api.address, on: try Self.clients.get(), request: text + "\r\n" + (body ?? ""))
+            to: (other ?? api).address, on: try Self.clients.get(), request: text + "\r\n" + (body ?? ""),
+            receiveBufferBytes: receiveBufferBytes)
         return (client, try await client.head())
     }
 

@@ -142,7 +142,7 @@ struct StreamHubTests {
                 try await fixture.database.pool.execute(
                     """
                     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-                    WHERE application_name = 'switchyard stream' AND datname = current_database()
+                    WHERE application_name = 'switchyard/stream' AND datname = current_database()
                     """)
                 try await fixture.publish(fixture.contents(job, lease: 7, (round * 2 + 2)...(round * 2 + 2)))
                 #expect(try await client.events(1).map(\.id) == ["7.\(round * 2 + 2)"])

@@ -27,7 +27,7 @@ struct TestAPI: Sendable {
     /// Serves for the length of the body.
     static func serve<Value: Sendable>(
         mode: APIConfiguration.Mode = .multiple, settings: [SystemSettingKey: JSONValue] = [:],
-        limitTime: (@Sendable () -> Timestamp)? = nil,
+        limitTime: (@Sendable () -> Timestamp)? = nil, timing: StreamHub.Timing = StreamHub.Timing(),
         configure: (inout APIConfiguration) -> Void = { _ in }, _ body: (TestAPI) async throws -> Value
     ) async throws -> Value {
         let database = try TestDatabase.required()
@@ -35,7 +35,7 @@ struct TestAPI: Sendable {
         configure(&configuration)
         let log = InMemoryLogSink()
         let services = try await services(
-            database, configuration, settings, limitTime, Logger(level: .debug, sink: log), MetricsRegistry())
+            database, configuration, settings, limitTime, timing, Logger(level: .debug, sink: log), MetricsRegistry())
         var limits = ServerConfiguration()
         limits.port = 0
         limits.drainStreamGrace = .zero
@@ -58,7 +58,8 @@ struct TestAPI: Sendable {
 
     private static func services(
         _ test: TestDatabase, _ configuration: APIConfiguration, _ settings: [SystemSettingKey: JSONValue],
-        _ limitTime: (@Sendable () -> Timestamp)?, _ logger: Logger, _ metrics: MetricsRegistry
+        _ limitTime: (@Sendable () -> Timestamp)?, _ timing: StreamHub.Timing, _ logger: Logger,
+        _ metrics: MetricsRegistry
     ) async throws -> APIServices {
         let database = test.database
         let ids = UUIDv7Generator { WallTime.now().millisecondsSince1970 }
@@ -72,16 +73,18 @@ struct TestAPI: Sendable {
         let connection = DedicatedConnection(
             test.configuration, applicationName: "notifier", asynchronousCommit: true, loop: try clients.get(),
             blocking: TestCluster.blocking, logger: logger)
+        let notifier = WakeNotifier(connection: connection, logger: logger, metrics: metrics)
         return APIServices(
             configuration: configuration, database: database, models: models,
             settings: SettingsStore(
                 database: database, defaults: defaults(settings), logger: logger),
-            queue: PostgresJobQueue(pool: test.pool, claimer: test.pool, clock: clock),
-            notifier: WakeNotifier(connection: connection, logger: logger, metrics: metrics),
+            queue: PostgresJobQueue(
+                pool: test.pool, claimer: test.pool, clock: clock, onSessionChange: notifier.changed),
+            notifier: notifier,
             hub: StreamHub(
                 source: StreamSource(
                     configuration: test.configuration, pool: test.pool, loop: try clients.get(),
-                    blocking: TestCluster.blocking), logger: logger, metrics: metrics),
+                    blocking: TestCluster.blocking), logger: logger, metrics: metrics, timing: timing),
             clock: clock, ids: ids,
             signingKey: try signingKey.get(),
             passwordHasher: PasswordHasher(cost: PasswordHasher.Cost(operations: 1, memoryBytes: 8192)),
@@ -102,6 +105,11 @@ struct TestAPI: Sendable {
             }
         }
         return SystemSettings(defaults: values.merging(changes) { $1 })
+    }
+
+    /// Waits until what is said reaches this process.
+    func untilListening() async {
+        while !services.hub.isListening { await Task.yield() }
     }
 
     /// Sends one request on a connection of its own.

@@ -181,6 +181,54 @@ struct EventLogTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a reply that is tried again by hand goes on with restart and is whole at the end`(isCancelled: Bool)
+        async throws
+    {
+        try await TestDatabase.withMigrated { database in
+            let (fixture, accepted) = try await turn(database)
+            let (queue, writer, worker) = (database.queue, try await writer(database), Fixture.id() as WorkerID)
+            let first = try await claim(database, worker)
+            _ = try await writer.append(events([.content("lost")], first.lease, database), announcing: [])
+            if isCancelled {
+                _ = try await queue.settle(first, .handedOver(hadOutput: true), events: [])
+                _ = try await queue.cancel(accepted.jobID, owner: fixture.user)
+            } else {
+                _ = try await queue.abandon(first, JobFailure(.fatal, .internalError, "x"))
+            }
+            #expect(try await fold(accepted.jobID, database).isEnded)
+            let ended = try await log(accepted.jobID, database)
+            #expect(try await queue.retry(accepted.jobID, owner: fixture.user) == .linedUp(wake: [.chat]))
+
+            // Whoever reads it now is told of no end; no place in the log is lost or new.
+            let reopened = try await log(accepted.jobID, database)
+            #expect(reopened.map(\.cursor) == ended.map(\.cursor))
+            #expect(reopened.last?.kind == .queued)
+            #expect(try await !fold(accepted.jobID, database).isEnded)
+            let waiting = try #require(try await fixture.messages.find(job: accepted.jobID, user: fixture.user))
+            #expect(waiting.status == .queued && waiting.content == "" && waiting.finishReason == nil)
+
+            let second = try await claim(database, worker)
+            #expect(second.needsRestart && second.lease.number > (ended.last?.cursor.lease ?? 0))
+            let restart = StreamEvent.restart(StreamRestart(attempt: 1, reason: "retry", keptBytes: 0))
+            let rest = events([restart, .content("whole"), .stop(.stop), .end], second.lease, database)
+            let reply = ReplyEnd(
+                messageID: accepted.messageID, sessionID: accepted.sessionID, owner: fixture.user, content: "whole",
+                status: .complete, finishReason: .stop, failure: nil,
+                usage: Usage(promptTokens: 1, completionTokens: 1, contextLimit: 9, isEstimated: true), model: "m",
+                provider: "p", call: nil)
+            #expect(
+                try await queue.settle(second, .completed(result: nil), events: rest, effect: .reply(reply))
+                    == .held(wake: []))
+            let message = try #require(try await fixture.messages.find(job: accepted.jobID, user: fixture.user))
+            #expect(message.content == "whole" && message.status == .complete)
+            #expect(try await fold(accepted.jobID, database).text == "whole")
+            let after = try await EventLogReader(pool: database.pool).read(
+                accepted.jobID, after: try #require(ended.last?.cursor))
+            #expect(after.map(\.kind) == [.restart, .content, .stop, .end])
+        }
+    }
+
     @Test func `a turn that is cancelled before it ran ends with an empty text`() async throws {
         try await TestDatabase.withMigrated { database in
             let (fixture, accepted) = try await turn(database)

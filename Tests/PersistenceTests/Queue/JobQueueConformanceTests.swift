@@ -86,13 +86,13 @@ struct JobQueueConformanceTests {
             var other = job
             other.lane = .embedding
             other.openingEvents = [.queued(StreamQueued(reason: "other"))]
-            #expect(try await test.queue.enqueue([job]) == [.chat])
-            #expect(try await test.queue.enqueue([other]) == [])
+            #expect(try await test.queue.enqueue([job]).wake == [.chat])
+            #expect(try await test.queue.enqueue([other]).wake == [])
             let claimed = try await test.claim()
             #expect(claimed.map(\.lane) == [.chat])
-            #expect(try await test.queue.enqueue([job]) == [])
+            #expect(try await test.queue.enqueue([job]).wake == [])
             #expect(try await test.settle(claimed[0]) == .held(wake: []))
-            #expect(try await test.queue.enqueue([job]) == [])
+            #expect(try await test.queue.enqueue([job]).wake == [])
             #expect(try await test.claim().isEmpty)
             #expect(try await test.state(job.id) == .completed)
             #expect(try await test.events(job.id).map(\.kind) == [.queued])

@@ -26,7 +26,7 @@ struct QueuePlanTests {
             SELECT md5(n::text)::uuid, 'noop', n % 4, n, gen_random_uuid(), md5((n / 2)::text)::uuid, '{}', 1, 1000,
                    now(), now()
             FROM generate_series(1, \(depth)) n;
-            INSERT INTO ready SELECT lane, 0, tag, id, 0, 0, 0, false FROM jobs;
+            INSERT INTO ready SELECT lane, 0, tag, id, 0, 0, 0, false, user_id, 0 FROM jobs;
             INSERT INTO waiting SELECT serial_key, tag, id, 0, 0, 0, false FROM jobs;
             INSERT INTO deferred SELECT run_at + tag * interval '1 second', id, 0, 0, 0, false, '' FROM jobs;
             INSERT INTO running SELECT id, 1, gen_random_uuid(), 1, 0, false, now(), now() FROM jobs LIMIT 2000;
@@ -56,12 +56,20 @@ struct QueuePlanTests {
                     "using jobs_pkey",
                 ]),
             Case(
+                name: "claim with a look at aged lanes",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12), worker: Fixture.id(), aged: (.embedding, .summary)),
+                expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_4", "Tid Scan on ready",
+                    "using jobs_pkey",
+                ]),
+            Case(
                 name: "claim with gates",
                 sql: ClaimStatements.claim(
                     ClaimLimit(total: 16, background: 12, gates: [GateAllowance(gate: 2, atMost: 3)]),
                     worker: Fixture.id()),
                 expected: [
-                    "using ready_pkey on ready q ", "using ready_pkey on ready q_7", "Tid Scan on ready",
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_8", "Tid Scan on ready",
                     "using jobs_pkey",
                 ]),
             Case(
@@ -73,6 +81,12 @@ struct QueuePlanTests {
                 name: "move back", sql: PauseStatements.moveBack(after: PostgresUUID(high: 0, low: 0), page: 1000),
                 expected: ["using deferred_", "Tid Scan on deferred"]),
             Case(name: "held", sql: ClaimStatements.held(by: Fixture.id()), expected: ["running_worker"]),
+            Case(
+                name: "backlog", sql: ProviderStatements.backlog(gates: [1, 2], limit: 64), expected: ["ready_pkey"]),
+            Case(
+                name: "put off",
+                sql: ProviderStatements.putOff(jobs: [job], leases: [1], delays: [1], reasons: ["provider_busy"]),
+                expected: ["using running_pkey", "Tid Scan on running"]),
             Case(name: "enqueue", sql: EnqueueStatements.enqueue(new), expected: []),
             Case(
                 name: "move due", sql: EnqueueStatements.moveDue(limit: 100),
@@ -82,7 +96,7 @@ struct QueuePlanTests {
             Case(
                 name: "promote", sql: SettleStatements.promote(SerialKey(high: 1, low: 1)),
                 expected: ["waiting_pkey", "using serial_heads_pkey", "using jobs_pkey"]),
-            Case(name: "cancel in line", sql: CancelStatements.fromReady(job), expected: ["ready_pkey", "jobs_pkey"]),
+            Case(name: "cancel in line", sql: CancelStatements.fromReady(job), expected: ["ready_", "jobs_pkey"]),
             Case(name: "cancel deferred", sql: CancelStatements.fromDeferred(job), expected: ["deferred_job"]),
             Case(
                 name: "cancel waiting", sql: CancelStatements.fromWaiting(job, key: SerialKey(high: 1, low: 1)),
@@ -90,7 +104,16 @@ struct QueuePlanTests {
             Case(name: "cancel running", sql: CancelStatements.markRunning(job), expected: ["running_pkey"]),
             Case(
                 name: "record", sql: JobRecordStatements.record(job, owner: Fixture.id()),
-                expected: ["jobs_", "running_pkey", "deferred_job", "ready_pkey", "tag = j.tag) AND (job = "]),
+                expected: ["jobs_", "running_pkey", "deferred_job", "ready_", "tag = j.tag)"]),
+            Case(
+                name: "list of jobs",
+                sql: JobRecordStatements.list(
+                    of: Fixture.id(), before: PostgresUUID(high: .max, low: .max), kind: nil, state: 3, looked: 100,
+                    limit: 20),
+                expected: ["jobs_user", "running_pkey", "deferred_job", "ready_"]),
+            Case(
+                name: "standings", sql: EventStatements.standings(of: [job]),
+                expected: ["jobs_pkey", "deferred_job", "ready_", "waiting_pkey"]),
             Case(name: "append", sql: EventStatements.append([event]), expected: ["running_pkey"]),
             Case(
                 name: "read", sql: EventStatements.read(job, after: .beginning, since: job.madeAt, limit: 100),

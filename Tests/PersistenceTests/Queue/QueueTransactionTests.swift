@@ -47,68 +47,6 @@ struct QueueTransactionTests {
         }
     }
 
-    /// One way in which a race over a key's jobs can go.
-    private func race(
-        _ database: TestDatabase, _ random: inout SeededGenerator, seed: UInt64
-    ) async throws {
-        let test = QueueUnderTest(queue: database.queue, events: { _ in [] }) { _ in }
-        let key: SerialKey? =
-            Int.random(in: 0..<4, using: &random) == 0 ? nil : SerialKey(high: seed, low: random.next())
-        var jobs: [JobID] = []
-        for _ in 0..<Int.random(in: 1...3, using: &random) { jobs.append(try await test.enqueue(key: key)) }
-        let held = Bool.random(using: &random) ? try await test.claim(1) : []
-        var steps: [@Sendable () async throws -> Cancellation?] = []
-        for _ in 0..<Int.random(in: 1...2, using: &random) {
-            let job = jobs.randomElement(using: &random) ?? jobs[0]
-            steps.append { try await test.queue.cancel(job, owner: test.user) }
-        }
-        let ends: [RunEnd] = [.completed(result: nil), .handedOver(hadOutput: true), test.again(after: .zero)]
-        for _ in 0..<Int.random(in: 1...3, using: &random) {
-            let end = ends.randomElement(using: &random) ?? .cancelled
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0:
-                steps.append {
-                    _ = try await test.claim(2); return nil
-                }
-            case 1:
-                steps.append {
-                    _ = try await test.queue.rescue(test.worker); return nil
-                }
-            case 2:
-                steps.append {
-                    _ = try await test.queue.moveDue(); return nil
-                }
-            case 3:
-                steps.append {
-                    for job in held { _ = try await test.queue.putBackUnknown(job.lease, worker: test.worker) }
-                    return nil
-                }
-            case 4:
-                steps.append {
-                    try await test.enqueue(key: key); return nil
-                }
-            default:
-                steps.append {
-                    for job in held where try await test.settle(job, end) == .cancelRequested {
-                        _ = try await test.settle(job, .cancelled)
-                    }
-                    return nil
-                }
-            }
-        }
-        steps.shuffle(using: &random)
-        let results = try await withThrowingTaskGroup(of: Cancellation?.self) { group in
-            for step in steps { group.addTask { try await step() } }
-            return try await group.reduce(into: []) { $0.append($1) }
-        }
-        // One winner: a job is ended by at most one of those that cancel it.
-        let ended = results.count { if case .ended? = $0 { true } else { false } }
-        let cancelled = try await database.pool.query("SELECT count(*) FROM jobs WHERE state = 6").decodeFirst(Int.self)
-        #expect(ended <= cancelled ?? 0, "seed \(seed)")
-        try await check(database, seed: seed)
-        try await finish(test, database, seed: seed)
-    }
-
     /// Each unfinished job stands in one place, and each waiting one has a head.
     private func check(_ database: TestDatabase, seed: UInt64) async throws {
         let places = try await database.pool.query(
@@ -126,33 +64,6 @@ struct QueueTransactionTests {
             "SELECT count(*) FROM waiting w WHERE NOT EXISTS (SELECT FROM serial_heads h WHERE h.serial_key = w.serial_key)"
         ).decodeFirst(Int.self)
         #expect(headless == 0, "seed \(seed)")
-    }
-
-    /// Runs what is left: no job is lost, and nothing is left behind.
-    private func finish(_ test: QueueUnderTest, _ database: TestDatabase, seed: UInt64) async throws {
-        while true {
-            _ = try await test.queue.rescue(test.worker)
-            _ = try await test.queue.moveDue()
-            let claimed = try await test.claim()
-            if claimed.isEmpty { break }
-            for job in claimed where try await test.settle(job) == .cancelRequested {
-                _ = try await test.settle(job, .cancelled)
-            }
-        }
-        let left = try await database.pool.query(
-            "SELECT (SELECT count(*) FROM jobs WHERE state IS NULL) + (SELECT count(*) FROM serial_heads)"
-        ).decodeFirst(Int.self)
-        #expect(left == 0, "seed \(seed)")
-        try await database.pool.execute("TRUNCATE jobs, ready, waiting, deferred, running, serial_heads, job_errors")
-    }
-
-    @Test func `cancels, claims, ends and rescues at the same time have one winner and lose no job`() async throws {
-        try await TestDatabase.withMigrated { database in
-            for seed in UInt64(0)..<200 {
-                var random = SeededGenerator(seed: seed)
-                try await race(database, &random, seed: seed)
-            }
-        }
     }
 
     @Test(arguments: 0..<4)

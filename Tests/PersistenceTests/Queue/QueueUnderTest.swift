@@ -20,9 +20,11 @@ enum QueueImplementation: String, CaseIterable, Sendable, CustomTestStringConver
         case .memory:
             let queue = InMemoryJobQueue()
             try await body(
-                QueueUnderTest(queue: queue, events: { await queue.events(of: $0).map(\.event) }) { job in
-                    if let due = await queue.due(job) { await queue.advance(to: due) }
-                })
+                QueueUnderTest(
+                    queue: queue, events: { await queue.events(of: $0).map(\.event) },
+                    makeDue: { job in if let due = await queue.due(job) { await queue.advance(to: due) } },
+                    setWeight: { await queue.setWeight($1, of: $0) },
+                    age: { await queue.advance(to: await queue.now.advanced(by: $0)) }))
         case .postgres:
             guard TestCluster.url != nil else { try Test.cancel("SWITCHYARD_TEST_DATABASE_URL is not set") }
             try await TestDatabase.withMigrated { database in
@@ -30,11 +32,20 @@ enum QueueImplementation: String, CaseIterable, Sendable, CustomTestStringConver
                 let reader = EventLogReader(pool: database.pool)
                 try await body(
                     QueueUnderTest(
-                        queue: queue, events: { try await reader.read($0, after: .beginning) }
-                    ) { job in
-                        try await database.pool.execute(
-                            "UPDATE deferred SET due = clock_timestamp() - interval '1 ms' WHERE job = \(job)")
-                    })
+                        queue: queue, events: { try await reader.read($0, after: .beginning) },
+                        makeDue: { job in
+                            try await database.pool.execute(
+                                "UPDATE deferred SET due = clock_timestamp() - interval '1 ms' WHERE job = \(job)")
+                        },
+                        setWeight: { tenant, weight in
+                            try await database.pool.execute(
+                                "INSERT INTO tenant_weights VALUES (\(tenant), \(weight)::float8)")
+                        },
+                        age: { age in
+                            let microseconds = age.components.seconds * 1_000_000
+                            try await database.pool.execute("UPDATE jobs SET tag = tag - \(microseconds)")
+                            try await database.pool.execute("UPDATE ready SET tag = tag - \(microseconds)")
+                        }))
             }
         }
     }
@@ -58,15 +69,19 @@ struct QueueUnderTest: Sendable {
     let events: @Sendable (JobID) async throws -> [LoggedEvent]
     /// Lets a deferred job's time come.
     let makeDue: @Sendable (JobID) async throws -> Void
+    /// Gives a tenant another share than 1.
+    var setWeight: @Sendable (UserID, Double) async throws -> Void = { _, _ in }
+    /// Lets all that is in line have come so much earlier.
+    var age: @Sendable (Duration) async throws -> Void = { _ in }
     let user: UserID = Fixture.id()
     let worker: WorkerID = Fixture.id()
 
     func job(
         _ lane: Lane = .chat, kind: JobKind = .noop, gate: Int16 = 0, key: SerialKey? = nil, runAt: Timestamp? = nil,
-        priority: Int16 = 0
+        priority: Int16 = 0, of tenant: UserID? = nil
     ) -> NewJob {
         var job = NewJob(
-            id: Fixture.id(), kind: kind, lane: lane, userID: user, serialKey: key, payload: Array("{}".utf8))
+            id: Fixture.id(), kind: kind, lane: lane, userID: tenant ?? user, serialKey: key, payload: Array("{}".utf8))
         job.gate = gate
         job.runAt = runAt
         job.priority = priority

@@ -18,6 +18,7 @@ extension APIServices {
             .post, "/api/admin/queue/:kind/pause", access: .admin, cancelsOnDisconnect: false, admin.pause)
         routes.on(
             .post, "/api/admin/queue/:kind/resume", access: .admin, cancelsOnDisconnect: false, admin.resume)
+        routes.on(.post, "/api/admin/jobs/:id/retry", access: .admin, cancelsOnDisconnect: false, admin.retry)
     }
 }
 
@@ -54,6 +55,26 @@ struct AdminRoutes: Sendable {
         let lanes = try await APIError.mapping { try await services.queue.resume(kind) }
         services.notifier.wake(lanes)
         return changed(kind, isPaused: false)
+    }
+
+    /// Anybody's job. Nothing of it is shown: it is its owner's.
+    @Sendable func retry(_ request: APIRequest) async throws(APIError) -> APIResponse {
+        let id: JobID = try request.pathID()
+        let outcome = try await APIError.mapping { try await services.queue.retry(id, owner: nil) }
+        switch outcome {
+        case .linedUp(let lanes):
+            services.notifier.wake(lanes)
+            services.overviews.forget()
+            services.logger.info("a job is tried again by hand", [.jobID: .string(id.description)])
+        case .alreadyUnfinished: throw APIError(.conflict, "This job has not ended.")
+        case .completed: throw APIError(.conflict, "This job was completed.")
+        case .replaced(let other): throw APIError(.conflict, "The unfinished job \(other) stands for this one.")
+        case .notFound: throw .notFound("This job")
+        }
+        return .object { writer in
+            writer.member("id", id.description)
+            writer.member("retried", true)
+        }
     }
 
     private func changed(_ kind: JobKind, isPaused: Bool) -> APIResponse {

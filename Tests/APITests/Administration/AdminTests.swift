@@ -16,6 +16,10 @@ struct AdminTests {
         ("GET", "/api/admin/queue"), ("GET", "/api/admin/workers"), ("POST", "/api/admin/queue/noop/pause"),
         ("POST", "/api/admin/queue/noop/resume"),
     ]
+    /// Their admins get another answer than 200.
+    static let others = [
+        ("POST", "/api/admin/jobs/\(JobID(high: 1, low: 1))/retry"), ("POST", "/api/admin/jobs/x/retry"),
+    ]
 
     private func enqueue(_ count: Int, _ kind: JobKind, _ lane: Lane, _ api: TestAPI) async throws {
         _ = try await api.services.queue.enqueue(
@@ -26,7 +30,7 @@ struct AdminTests {
             })
     }
 
-    @Test(arguments: routes)
+    @Test(arguments: routes + others)
     func `people who are no admins get nothing, whatever they ask`(method: String, path: String) async throws {
         try await TestAPI.serve { api in
             let person = try await api.person()
@@ -113,6 +117,50 @@ struct AdminTests {
                 #expect(answer.code == "validation_failed")
                 #expect(answer.wrongFields == ["kind"])
             }
+        }
+    }
+
+    /// How a job ended, and what a retry says to it.
+    static let retries: [(end: RunEnd?, status: Int, state: String)] = [
+        (.failed(JobFailure(.fatal, .internalError, "words")), 200, "ready"), (.cancelled, 200, "ready"),
+        (.completed(result: nil), 409, "completed"), (nil, 409, "running"),
+    ]
+
+    @Test(.migratedDatabase, arguments: retries.indices)
+    func `a job that failed or was cancelled is tried again by hand, once`(row: Int) async throws {
+        let (end, status, state) = Self.retries[row]
+        try await TestAPI.serve { api in
+            let (admin, owner) = (try await api.person(.admin), try await api.person())
+            let job = NewJob(
+                id: api.services.ids.next(), kind: .noop, lane: .embedding, userID: owner.id,
+                payload: Array("{}".utf8))
+            _ = try await api.services.queue.enqueue([job])
+            let claimed = try await api.services.queue.claim(
+                ClaimLimit(total: 1, background: 1), worker: api.services.ids.next())
+            if let end { _ = try await api.services.queue.settle(try #require(claimed.first), end, events: []) }
+            let path = "/api/admin/jobs/\(job.id)/retry"
+            #expect(try await api.send("POST", path, token: owner.token).status == 403)
+            let answer = try await api.send("POST", path, token: admin.token)
+            #expect(answer.status == status)
+            #expect(answer.code == (status == 409 ? "conflict" : nil))
+            if status == 200 {
+                #expect(answer.id == job.id.description)
+                #expect(answer.data["retried"] == true)
+                let again = try await api.send("POST", path, token: admin.token)
+                #expect(again.status == 409)
+            }
+            let shown = try await api.send("GET", "/api/jobs/\(job.id)", token: owner.token)
+            #expect(shown.data["state"]?.stringValue == state)
+        }
+    }
+
+    @Test(arguments: others)
+    func `a job that does not exist is not tried again`(method: String, path: String) async throws {
+        try await TestAPI.serve { api in
+            let admin = try await api.person(.admin)
+            let answer = try await api.send(method, path, token: admin.token)
+            #expect(answer.status == 404)
+            #expect(answer.code == "not_found")
         }
     }
 

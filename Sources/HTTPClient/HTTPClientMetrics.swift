@@ -3,18 +3,25 @@ import Observability
 
 /// What a client counts, where a registry is given.
 struct HTTPClientMetrics: Sendable {
-    private let requests: MetricFamily<Counter>
-    private let connections: MetricFamily<Counter>
+    private let succeeded: Counter
+    private let failed: [HTTPClientError.Code: Counter]
+    private let newConnections: Counter
+    private let reusedConnections: Counter
     private let active: Gauge
     private let unwatched: Counter
 
     init(_ registry: MetricsRegistry) {
-        requests = registry.counter(
+        let requests = registry.counter(
             "switchyard_http_client_requests_total",
             help: "Requests to other servers by how they ended: ok, or the error's code.", labels: ["outcome"])
-        connections = registry.counter(
+        succeeded = requests.labels("ok")
+        failed = Dictionary(
+            uniqueKeysWithValues: HTTPClientError.Code.allCases.map { ($0, requests.labels($0.rawValue)) })
+        let connections = registry.counter(
             "switchyard_http_client_connections_total",
             help: "Connections used by requests to other servers: new or reused.", labels: ["kind"])
+        newConnections = connections.labels("new")
+        reusedConnections = connections.labels("reused")
         active = registry.gauge(
             "switchyard_http_client_active_requests", help: "Requests to other servers under way.")
         unwatched = registry.counter(
@@ -27,11 +34,12 @@ struct HTTPClientMetrics: Sendable {
     func ended(_ outcome: Result<Void, HTTPClientError>, wasSent: Bool, newConnectionCount: Int) {
         active.decrement()
         switch outcome {
-        case .success: requests.labels("ok").increment()
-        case .failure(let error): requests.labels(error.code.rawValue).increment()
+        case .success: succeeded.increment()
+        case .failure(let error): failed[error.code]?.increment()
         }
         guard wasSent else { return }
-        connections.labels(newConnectionCount == 0 ? "reused" : "new").increment(by: max(1, newConnectionCount))
+        if newConnectionCount == 0 { reusedConnections.increment() }
+        newConnections.increment(by: newConnectionCount)
     }
 
     func unwatchedSocket() { unwatched.increment() }

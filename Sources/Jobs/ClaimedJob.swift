@@ -27,12 +27,17 @@ package struct ClaimedJob: Sendable {
     package let needsRestart: Bool
     /// How long the run may take.
     package let runLimit: Duration
+    /// When it was enqueued, or became due if that was later; `nil` where the queue does not say.
+    package let waitingSince: Timestamp?
+    /// Whether no worker ever had it.
+    package let isFirstClaim: Bool
 
     /// See the properties.
     package init(
         lease: Lease, kind: JobKind, lane: Lane, gate: Int16 = 0, userID: UserID, serialKey: SerialKey?,
         payload: [UInt8],
-        attempt: Int16, maximumAttempts: Int16, crashes: Int16, needsRestart: Bool, runLimit: Duration
+        attempt: Int16, maximumAttempts: Int16, crashes: Int16, needsRestart: Bool, runLimit: Duration,
+        waitingSince: Timestamp? = nil, isFirstClaim: Bool = false
     ) {
         self.lease = lease
         self.kind = kind
@@ -46,5 +51,7 @@ package struct ClaimedJob: Sendable {
         self.crashes = crashes
         self.needsRestart = needsRestart
         self.runLimit = runLimit
+        self.waitingSince = waitingSince
+        self.isFirstClaim = isFirstClaim
     }
 }

@@ -79,6 +79,7 @@ struct AccessTests {
         ("DELETE", "/api/models/system/x"), ("GET", "/api/sessions"), ("POST", "/api/sessions"),
         ("GET", "/api/sessions/x"), ("PUT", "/api/sessions/x"), ("DELETE", "/api/sessions/x"),
         ("GET", "/api/sessions/x/messages"), ("GET", "/api/settings/system"), ("PUT", "/api/settings/system"),
+        ("POST", "/api/jobs"), ("GET", "/api/jobs/x"), ("POST", "/api/jobs/x/cancel"),
     ])
     func `nothing of a person opens without a token`(method: String, path: String) async throws {
         try await TestAPI.serve { api in

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import JSON
 import TestSupport
 import Testing
 
@@ -21,6 +22,41 @@ extension EndToEnd {
                         #expect(await process.child.exitStatus() == .exited(1))
                     }
                 }
+            }
+        }
+
+        @Test func `the command line shows the queue and the workers as JSON`() async throws {
+            try await Deployment.with(.all) { deployment, processes in
+                let client = try await processes[0].client()
+                let session = try await client.newSession(model: Deployment.model)
+                _ = try await client.post(simulate(["tokens": 5]), to: session).read()
+                let (status, lines) = try await SwitchyardProcess.output(
+                    ["admin", "queue"], database: deployment.database)
+                #expect(status == .exited(0))
+                #expect(lines.count == 1)
+                let queue = try JSONParser.parse(lines.first ?? "")
+                #expect(queue["lanes"]?.arrayValue?.map { $0["lane"] } == ["chat", "title", "summary", "embedding"])
+                let (_, workerLines) = try await SwitchyardProcess.output(
+                    ["admin", "workers"], database: deployment.database)
+                let workers = try JSONParser.parse(workerLines.first ?? "").arrayValue ?? []
+                #expect(workers.count == 1)
+                #expect(workers.first?["slots"] == 64)
+                // The same as through the API, but for the time that has passed.
+                let shown = try await client.call("GET", "/api/admin/workers")["items"]?.arrayValue ?? []
+                #expect(shown.map { $0["id"] } == workers.map { $0["id"] })
+                for wrong in [["admin"], ["admin", "nothing"], ["admin", "queue", "more"]] {
+                    let (status, lines) = try await SwitchyardProcess.output(wrong, database: deployment.database)
+                    #expect(status == .exited(64))
+                    #expect(lines.first?.contains("usage") == true)
+                }
+            }
+        }
+
+        @Test func `the command line refuses a database that is not migrated`() async throws {
+            try await TestCluster.withDatabase { name in
+                let (status, lines) = try await SwitchyardProcess.output(["admin", "queue"], database: name)
+                #expect(status == .exited(1))
+                #expect(lines.first?.contains("migrat") == true)
             }
         }
 

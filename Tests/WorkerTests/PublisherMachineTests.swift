@@ -12,7 +12,7 @@ struct PublisherMachineTests {
     private func machine(_ events: [StreamEvent] = [], _ leases: [Lease]? = nil) -> PublisherMachine {
         var machine = PublisherMachine()
         for lease in leases ?? [lease] {
-            machine.open(lease)
+            machine.open(lease, at: now)
             for event in events { _ = machine.append(event, to: lease, at: now) }
         }
         return machine
@@ -202,7 +202,7 @@ struct PublisherMachineTests {
         let flush = try required(machine.beginFlush(at: now))
         _ = machine.append(.content("older"), to: lease, at: now)
         let later = Lease(job: lease.job, number: 6)
-        machine.open(later)
+        machine.open(later, at: now)
         guard case .lost = machine.append(.content("x"), to: lease, at: now) else {
             return #expect(Bool(false), "the earlier run is lost")
         }
@@ -219,7 +219,7 @@ struct PublisherMachineTests {
 
     @Test func `a run that opens late does not displace a later one`() {
         var machine = machine([.content("a")])
-        machine.open(Lease(job: lease.job, number: 4))
+        machine.open(Lease(job: lease.job, number: 4), at: now)
         #expect(machine.openLeases == [lease])
         #expect(texts(machine.beginFlush(at: now)) == [.content("a")])
     }
@@ -251,8 +251,8 @@ struct PublisherMachineTests {
     @Test func `a held stream gathers and goes with the first flush after its release`() {
         var machine = PublisherMachine()
         let (held, other) = (WorkerFixture.lease(), WorkerFixture.lease())
-        machine.open(held, isHeld: true)
-        machine.open(other)
+        machine.open(held, at: now, isHeld: true)
+        machine.open(other, at: now)
         _ = machine.append(.content("a"), to: held, at: WorkerFixture.now)
         #expect(!machine.hasWork)
         _ = machine.append(.content("b"), to: other, at: WorkerFixture.now)
@@ -270,7 +270,7 @@ struct PublisherMachineTests {
     @Test func `a held stream stays held through a lost connection and ends with what it has`() {
         var machine = PublisherMachine()
         let lease = WorkerFixture.lease()
-        machine.open(lease, isHeld: true)
+        machine.open(lease, at: now, isHeld: true)
         _ = machine.append(.content("a"), to: lease, at: WorkerFixture.now)
         machine.resynchronize(stored: [lease: 0])
         #expect(!machine.hasWork)

@@ -17,11 +17,13 @@ enum WorkerFixture {
 
     static func claimed(
         _ lease: Lease = lease(), kind: JobKind = .noop, attempt: Int16 = 1, maximumAttempts: Int16 = 3,
-        needsRestart: Bool = false, runLimit: Duration = .seconds(900)
+        needsRestart: Bool = false, runLimit: Duration = .seconds(900), waitingSince: Timestamp? = nil,
+        isFirstClaim: Bool = false
     ) -> ClaimedJob {
         ClaimedJob(
             lease: lease, kind: kind, lane: .chat, userID: id(), serialKey: nil, payload: [], attempt: attempt,
-            maximumAttempts: maximumAttempts, crashes: 0, needsRestart: needsRestart, runLimit: runLimit)
+            maximumAttempts: maximumAttempts, crashes: 0, needsRestart: needsRestart, runLimit: runLimit,
+            waitingSince: waitingSince, isFirstClaim: isFirstClaim)
     }
 
     /// Runs a publisher for the length of a body, and ends it as a shutdown does.

@@ -28,14 +28,15 @@ struct WorkerServiceTests {
         /// Every run waits for it.
         let gate: Gate
         let shutdown: ShutdownSignal
+        let metrics: WorkerMetrics
 
         @discardableResult
-        func enqueue(_ count: Int, _ lane: Lane) async throws -> [JobID] {
+        func enqueue(_ count: Int, _ lane: Lane, telling: Bool = true) async throws -> [JobID] {
             let jobs = (0..<count).map { _ in
                 NewJob(id: WorkerFixture.id(), kind: .noop, lane: lane, userID: Self.user, payload: [])
             }
             _ = try await queue.enqueue(jobs)
-            service.wake()
+            if telling { service.wake() }
             return jobs.map(\.id)
         }
 
@@ -43,7 +44,7 @@ struct WorkerServiceTests {
     }
 
     private func withWorker(
-        slots: Int, reserved: Int, grace: Duration = .seconds(60),
+        slots: Int, reserved: Int, grace: Duration = .seconds(60), idlePoll: Duration = .seconds(5),
         _ body: @Sendable (Harness) async throws -> Void
     ) async throws {
         let queue = InMemoryJobQueue()
@@ -70,13 +71,17 @@ struct WorkerServiceTests {
             let runner = JobRunner(
                 handlers: [.noop: handler], settler: queue, publisher: publisher, registry: registry,
                 policy: RetryPolicy(), wake: { _ in }, now: { WorkerFixture.now }, logger: .discard, metrics: metrics)
+            var configuration = WorkerConfiguration(
+                slots: slots, slotsReservedForChat: reserved, shutdownGrace: grace)
+            configuration.idlePoll = idlePoll
             let service = WorkerService(
                 id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,
-                configuration: WorkerConfiguration(slots: slots, slotsReservedForChat: reserved, shutdownGrace: grace),
+                configuration: configuration,
                 loop: loop, isListening: { true }, onDrain: {}, logger: .discard, metrics: metrics)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await service.run(shutdown) }
-                let harness = Harness(queue: queue, service: service, load: load, gate: gate, shutdown: shutdown)
+                let harness = Harness(
+                    queue: queue, service: service, load: load, gate: gate, shutdown: shutdown, metrics: metrics)
                 do {
                     try await body(harness)
                 } catch {
@@ -109,6 +114,28 @@ struct WorkerServiceTests {
             worker.shutdown.trigger()
             #expect(worker.load.value.mostRunning <= 4)
             #expect(worker.load.value.mostBackground <= 3)
+        }
+    }
+
+    @Test func `work that nobody tells of is found when a look is due, and counted`() async throws {
+        try await withWorker(slots: 2, reserved: 0, idlePoll: .milliseconds(5)) { worker in
+            worker.gate.open()
+            #expect(worker.metrics.slots.value == 2)
+            // A job may come just before a look that was asked for: at the start, or when a slot became free.
+            var count = 0
+            while worker.metrics.missedWakeUps.value == 0 {
+                count += 1
+                let expected = count
+                try await worker.enqueue(1, .title, telling: false)
+                await worker.load.wait { $0.ended == expected }
+            }
+            #expect(worker.metrics.missedWakeUps.value <= UInt64(count))
+        }
+        try await withWorker(slots: 2, reserved: 0) { worker in
+            worker.gate.open()
+            try await worker.enqueue(1, .title)
+            await worker.load.wait { $0.ended == 1 }
+            #expect(worker.metrics.missedWakeUps.value == 0)
         }
     }
 

@@ -45,7 +45,12 @@ struct ChatInput: Sendable {
 
     /// The client's name for the request: the header, or the message's.
     func idempotencyKey(_ fields: HTTPFields) throws(APIError) -> String? {
-        guard let header = fields[.idempotencyKey] else { return clientMessageID }
+        try Self.idempotencyKey(fields) ?? clientMessageID
+    }
+
+    /// The header's key alone.
+    static func idempotencyKey(_ fields: HTTPFields) throws(APIError) -> String? {
+        guard let header = fields[.idempotencyKey] else { return nil }
         if let problem = Self.key.problem(with: header) { throw .validation("Idempotency-Key", problem) }
         return header
     }

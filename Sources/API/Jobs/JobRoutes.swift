@@ -10,6 +10,7 @@ extension APIServices {
     func addJobRoutes(to routes: inout APIRoutes) {
         let jobs = JobRoutes(services: self)
         routes.on(.get, "/api/jobs", jobs.list)
+        routes.on(.post, JobRoutes.submitPattern, cancelsOnDisconnect: false, jobs.submit)
         routes.on(.get, "/api/jobs/:id", jobs.show)
         routes.on(.get, "/api/jobs/:id/events", jobs.events)
         // Workers and readers are told after the commit.
@@ -76,7 +77,7 @@ struct JobRoutes: Sendable {
         return try await show(id, user)
     }
 
-    private func show(_ id: JobID, _ user: UserID) async throws(APIError) -> APIResponse {
+    func show(_ id: JobID, _ user: UserID, status: HTTPStatus = .ok) async throws(APIError) -> APIResponse {
         let record: JobRecord?
         do throws(JobQueueError) {
             record = try await services.queue.record(id, owner: user)
@@ -84,7 +85,7 @@ struct JobRoutes: Sendable {
             throw APIError(error)
         }
         guard let record else { throw .notFound("This job") }
-        return .object { record.writeFields(to: &$0) }
+        return .object(status) { record.writeFields(to: &$0) }
     }
 }
 

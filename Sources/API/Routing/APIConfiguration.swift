@@ -39,6 +39,8 @@ package struct APIConfiguration: Sendable {
     package var maxBodyBytes: Int
     /// Proxies of our own that every request passes, whose `X-Forwarded-For` counts (`TRUST_PROXY`).
     package var trustedProxies: Int
+    /// What `POST /api/jobs` accepts.
+    package var enqueueableKinds = EnqueueableKind.all
 
     /// The defaults of the environment's table; only mode and version have none.
     package init(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import HTTP
 import Observability
+import Synchronization
 
 /// What the routes count; labels are patterns, methods and classes of status, so they are bounded.
 struct APIMetrics: Sendable {
@@ -26,14 +27,31 @@ struct APIMetrics: Sendable {
 
 /// The members of one route. Counters come into being with the first answer of their class: a family has room for
 /// those that occur, not for every class of every route.
-struct RouteMetrics: Sendable {
-    let method: String
-    let pattern: String
-    let requests: MetricFamily<Counter>
-    let duration: Histogram
+final class RouteMetrics: Sendable {
+    private let method: String
+    private let pattern: String
+    private let requests: MetricFamily<Counter>
+    private let duration: Histogram
+    private let classes = Mutex<[Counter?]>(Array(repeating: nil, count: 10))
+
+    init(method: String, pattern: String, requests: MetricFamily<Counter>, duration: Histogram) {
+        self.method = method
+        self.pattern = pattern
+        self.requests = requests
+        self.duration = duration
+    }
 
     func answered(_ status: HTTPStatus, after elapsed: Duration) {
-        requests.labels(method, pattern, "\(status.statusClass)xx").increment()
+        counter(of: status.statusClass).increment()
         duration.observe(elapsed)
+    }
+
+    private func counter(of statusClass: Int) -> Counter {
+        classes.withLock { classes in
+            if let counter = classes[statusClass] { return counter }
+            let counter = requests.labels(method, pattern, "\(statusClass)xx")
+            classes[statusClass] = counter
+            return counter
+        }
     }
 }

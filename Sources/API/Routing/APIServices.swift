@@ -30,6 +30,8 @@ package struct APIServices: Sendable {
     package let queue: PostgresJobQueue
     /// Turns of conversations.
     package let turns: TurnStore
+    /// What administrators look at.
+    package let overviews: OverviewStore
     /// What they have cost.
     package let usage: UsageStore
     /// Tells workers and readers of what was committed.
@@ -76,6 +78,7 @@ package struct APIServices: Sendable {
             metrics: metrics)
         self.queue = queue
         turns = TurnStore(database: database, queue: queue, clock: clock, gates: gates)
+        overviews = OverviewStore(database: database)
         usage = UsageStore(database: database)
         self.notifier = notifier
         self.hub = hub
@@ -109,6 +112,7 @@ package struct APIServices: Sendable {
         addSettingRoutes(to: &routes)
         addChatRoutes(to: &routes)
         addJobRoutes(to: &routes)
+        addAdminRoutes(to: &routes)
         return routes.router
     }
 }

@@ -9,6 +9,8 @@ package final class Histogram: Sendable {
     package static let latencyBounds: [Double] = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ]
+    /// From nothing to a thousand: for sizes of batches.
+    package static let sizeBounds: [Double] = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     /// From a tenth of a second to an hour: for whole jobs and streams.
     package static let jobBounds: [Double] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600]
 
@@ -34,6 +36,15 @@ package final class Histogram: Sendable {
         guard !value.isNaN else { return }
         buckets[bounds.firstIndex { value <= $0 } ?? bounds.count].count.wrappingAdd(1, ordering: .relaxed)
         sumBits.add(value)
+    }
+
+    /// What a batch has gathered.
+    func add(counts: [Int], sum: Double, bounds: [Double]) {
+        precondition(bounds == self.bounds, "the batch was gathered for other bounds")
+        for (bucket, count) in zip(buckets, counts) where count > 0 {
+            bucket.count.wrappingAdd(UInt64(count), ordering: .relaxed)
+        }
+        sumBits.add(sum)
     }
 
     /// How many observations there were, for tests and status pages.

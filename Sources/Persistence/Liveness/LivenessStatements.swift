@@ -10,11 +10,12 @@ enum LivenessStatements {
     }
 
     /// One beat. A row that a rescuer removed comes back: the worker lives after all. Index: workers_pkey.
-    static func beat(_ worker: WorkerID, slots: Int32, version: String, draining: Bool) -> SQL {
+    static func beat(_ worker: WorkerID, slots: Int32, version: String, draining: Bool, recent: String) -> SQL {
         """
-        INSERT INTO workers (id, beat, draining, slots, version)
-        VALUES (\(worker), 1, \(draining), \(slots), \(version))
-        ON CONFLICT (id) DO UPDATE SET beat = workers.beat + 1, draining = excluded.draining
+        INSERT INTO workers (id, beat, draining, slots, version, recent, beat_at)
+        VALUES (\(worker), 1, \(draining), \(slots), \(version), \(recent), clock_timestamp())
+        ON CONFLICT (id) DO UPDATE SET beat = workers.beat + 1, draining = excluded.draining,
+               recent = excluded.recent, beat_at = excluded.beat_at
         """
     }
 

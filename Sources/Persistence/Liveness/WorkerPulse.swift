@@ -37,12 +37,14 @@ package struct WorkerPulse: ~Copyable {
         self.version = version
     }
 
-    /// Beats, and asks what the database believes this worker to hold.
-    package mutating func beat(isDraining: Bool) throws(PostgresError) -> [HeldLease] {
+    /// Beats, tells what the worker has ended lately, and asks what the database believes it to hold.
+    package mutating func beat(isDraining: Bool, recent: [RecentRuns] = []) throws(PostgresError) -> [HeldLease] {
         // Without the lock a beat that is late by a moment would look like a death.
         if !holdsLock { holdsLock = try Self.lock(id, &connection) }
         _ = try connection.query(
-            LivenessStatements.beat(id, slots: slots, version: version, draining: isDraining), timeout: Self.timeout)
+            LivenessStatements.beat(
+                id, slots: slots, version: version, draining: isDraining, recent: RecentRuns.text(recent)),
+            timeout: Self.timeout)
         return try connection.query(ClaimStatements.held(by: id), timeout: Self.timeout).decode(
             JobID.self, Int64.self, Bool.self
         ).map {

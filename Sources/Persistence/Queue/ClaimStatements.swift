@@ -27,7 +27,8 @@ enum ClaimStatements {
             SELECT t.job, CASE WHEN j.kind <> ALL (ARRAY (SELECT kind FROM paused_kinds))
                                THEN greatest(t.lease + 1, f.number) END AS lease,
                    t.lease AS old, t.attempt, t.crashes, t.had_output, j.kind, j.lane, j.gate, j.tag, j.user_id,
-                   j.serial_key, j.payload, j.max_attempts, j.deadline_ms
+                   j.serial_key, j.payload, j.max_attempts, j.deadline_ms,
+                   greatest(j.created_at, j.run_at) AS since
             FROM taken t CROSS JOIN (SELECT lease_floor() AS number) f JOIN jobs j ON j.id = t.job
         ), leased AS (
             INSERT INTO running (job, lease, worker, attempt, crashes, had_output, started_at, deadline)
@@ -39,7 +40,7 @@ enum ClaimStatements {
             SELECT 'infinity', job, old, attempt, crashes, had_output, 'paused' FROM started WHERE lease IS NULL
         )
         SELECT job, lease, kind, lane, gate, user_id, serial_key, payload, (attempt + 1)::smallint, max_attempts,
-               crashes, had_output, deadline_ms
+               crashes, had_output, deadline_ms, since, old = 0
         FROM started ORDER BY lane, tag, job
         """
     }

@@ -137,17 +137,20 @@ package struct PostgresJobQueue: JobQueue {
             let rows = try await claimer.query(
                 ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil))
             let jobs = try rows.compactMap { row throws -> ClaimedJob? in
-                let (job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit) =
-                    try row.decode(
-                        JobID.self, Int64?.self, String.self, Int16.self, Int16.self, UserID.self, SerialKey?.self,
-                        String.self, Int16.self, Int16.self, Int16.self, Bool.self, Int64.self)
+                let (
+                    job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit,
+                    since, isFirst
+                ) = try row.decode(
+                    JobID.self, Int64?.self, String.self, Int16.self, Int16.self, UserID.self, SerialKey?.self,
+                    String.self, Int16.self, Int16.self, Int16.self, Bool.self, Int64.self, Timestamp.self,
+                    Bool.self)
                 guard let lease else { return nil }
                 return ClaimedJob(
                     lease: Lease(job: job, number: lease), kind: JobKind(rawValue: kind),
                     lane: Lane(rawValue: lane) ?? .embedding, gate: gate, userID: user, serialKey: key,
                     payload: Array(payload.utf8),
                     attempt: attempt, maximumAttempts: maximum, crashes: crashes, needsRestart: hadOutput,
-                    runLimit: .milliseconds(limit))
+                    runLimit: .milliseconds(limit), waitingSince: since, isFirstClaim: isFirst)
             }
             return (jobs, jobs.count < rows.count)
         }

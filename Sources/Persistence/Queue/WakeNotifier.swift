@@ -35,6 +35,7 @@ package final class WakeNotifier: Service {
     private let logger: Logger
     private let sent: Counter
     private let dropped: Counter
+    private let coalesced: Counter
 
     /// - Parameters:
     ///   - connection: commits asynchronously.
@@ -45,6 +46,9 @@ package final class WakeNotifier: Service {
         self.logger = logger
         sent = metrics.counter(
             "switchyard_notifications_sent_total", help: "Notices sent to workers and readers, before coalescing.")
+        coalesced = metrics.counter(
+            "switchyard_notifications_coalesced_total",
+            help: "Wake-ups and cancels that another one of the same send stood for.")
         dropped = metrics.counter(
             "switchyard_notifications_dropped_total", help: "Notices that could not be sent.")
     }
@@ -92,13 +96,18 @@ package final class WakeNotifier: Service {
     private func send(_ batch: [Notice]) async {
         var lanes = Set<Lane>()
         var cancels = Set<Lease>()
+        var (wakeCount, cancelCount) = (0, 0)
         var events: [StampedEvent] = []
         var hasProviders = false
         var changes: [SessionChange] = []
         for notice in batch {
             switch notice {
-            case .wake(let lane): lanes.insert(lane)
-            case .cancel(let lease): cancels.insert(lease)
+            case .wake(let lane):
+                lanes.insert(lane)
+                wakeCount += 1
+            case .cancel(let lease):
+                cancels.insert(lease)
+                cancelCount += 1
             case .announce(let stored): events += stored
             case .providers: hasProviders = true
             case .changed(let change): changes.append(change)
@@ -117,6 +126,7 @@ package final class WakeNotifier: Service {
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)
             sent.increment(by: batch.count)
+            coalesced.increment(by: wakeCount + cancelCount - lanes.count - cancels.count)
         } catch {
             dropped.increment(by: batch.count)
             logger.warning("wake-ups were not sent", [.errorDetail: "\(error)"])

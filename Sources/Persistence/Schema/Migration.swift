@@ -35,5 +35,8 @@ package struct Migration: Sendable {
         Migration(
             6, "provider_budgets", up: PackageResources.m0006_provider_budgets_up_sql,
             down: PackageResources.m0006_provider_budgets_down_sql),
+        Migration(
+            8, "worker_news", up: PackageResources.m0008_worker_news_up_sql,
+            down: PackageResources.m0008_worker_news_down_sql),
     ]
 }

@@ -28,12 +28,13 @@ struct Foundations {
     /// Configurations of the environment and what may be asked of them, to be stored once the schema is known to be there.
     let environmentLimits: [(ModelID, ProviderLimits)]
     let notifier: WakeNotifier
+    let sampler: QueueSampler
     let queue: PostgresJobQueue
     let claimer: PostgresPool
     let signingKey: SigningKey
 
     /// In the order they start; each may rely on those before it.
-    var services: [any Service] { [clock, settings, gates, notifier] }
+    var services: [any Service] { [clock, settings, gates, notifier, sampler] }
 
     /// Runs a body with the pools open; they outlive every service.
     func withPools<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -76,6 +77,7 @@ struct Foundations {
             connection: DedicatedConnection(
                 postgres, applicationName: "switchyard/notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
+        sampler = QueueSampler(database: database, logger: logger, metrics: metrics)
         queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
     }
 

@@ -11,6 +11,10 @@ enum Command: Equatable {
     case migrateUp(to: Int?)
     case migrateDown(to: Int)
     case migrateStatus
+    /// The queue as administrators see it.
+    case adminQueue
+    /// The workers as administrators see them.
+    case adminWorkers
     /// The table of environment variables.
     case config
     case version
@@ -25,6 +29,8 @@ enum Command: Equatable {
           migrate [up [NUMBER]]    apply what is missing, up to a number
           migrate down NUMBER      revert everything after a number; 0 reverts all
           migrate status           what is applied and what is not
+          admin queue              what there is to do, by lane and kind, as JSON
+          admin workers            worker processes, as JSON
           config                   the table of environment variables
           version                  the version
 
@@ -41,10 +47,19 @@ enum Command: Equatable {
         case "version", "--version": self = .version
         case "help", "--help", "-h", nil: self = .help
         case "migrate": self = try Self.migrate(Array(arguments.dropFirst()))
+        case "admin": self = try Self.admin(Array(arguments.dropFirst()))
         case let other?: throw UsageError("there is no command «\(other)»; see switchyard help")
         }
-        if self != .help, arguments.first != "migrate", arguments.count > 1 {
+        if self != .help, !["migrate", "admin"].contains(arguments.first), arguments.count > 1 {
             throw UsageError("\(arguments[0]) takes no further words; settings come from the environment")
+        }
+    }
+
+    private static func admin(_ words: [String]) throws(UsageError) -> Command {
+        switch words {
+        case ["queue"]: .adminQueue
+        case ["workers"]: .adminWorkers
+        default: throw UsageError("usage: switchyard admin queue | admin workers")
         }
     }
 

@@ -40,6 +40,16 @@ package final class SwitchyardProcess: Sendable {
             try await ChildProcess.start(try executable(), [role.rawValue], environment: values), role)
     }
 
+    /// Runs a command that ends by itself on a database, and returns how it ended and what it printed.
+    package static func output(
+        _ arguments: [String], database: String
+    ) async throws -> (status: ChildProcess.ExitStatus, lines: [String]) {
+        let child = try await ChildProcess.start(
+            try executable(), arguments, environment: ["PATH": "/usr/bin:/bin", "DATABASE_URL": try url(database)])
+        let status = await child.exitStatus()
+        return (status, child.lines.elements)
+    }
+
     /// Where it listens; waits until it does.
     package func address() async throws -> SocketAddress {
         let line = try await line("listening")

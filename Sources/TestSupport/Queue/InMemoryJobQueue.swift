@@ -181,6 +181,7 @@ package actor InMemoryJobQueue: JobQueue {
 
     private func start(_ entry: Entry, _ worker: WorkerID) -> ClaimedJob {
         var entry = entry
+        let isFirst = entry.lease == 0
         entry.lease = max(entry.lease + 1, now.microsecondsSince1970)
         entry.attempt += 1
         entry.place = .running(worker: worker, startedAt: now, isCancelled: false)
@@ -192,7 +193,8 @@ package actor InMemoryJobQueue: JobQueue {
             userID: job.userID,
             serialKey: job.serialKey, payload: job.payload, attempt: entry.attempt,
             maximumAttempts: job.maximumAttempts, crashes: entry.crashes, needsRestart: entry.hadOutput,
-            runLimit: job.runLimit)
+            runLimit: job.runLimit, waitingSince: max(entry.createdAt, job.runAt ?? entry.createdAt),
+            isFirstClaim: isFirst)
     }
 
     /// See `JobQueue`.

@@ -50,7 +50,7 @@ package final class Heartbeat: Service {
     ///   - registry: the runs of this process, compared with what the database holds for it.
     ///   - found: where findings go; when it is full they are found again at the next look.
     ///   - logger: told of lost connections and of fencing.
-    ///   - metrics: counts fencings.
+    ///   - metrics: counts fencings, and knows what ended lately.
     ///   - connect: makes the blocking connection; called again after each loss.
     package init(
         loops: [EventLoop], registry: RunRegistry, found: BoundedChannel<Finding>, logger: Logger,
@@ -127,7 +127,8 @@ package final class Heartbeat: Service {
     private func beat(_ pulse: inout WorkerPulse) throws {
         let mark = registry.claimMark()
         let sent = ContinuousClock.now
-        let held = try pulse.beat(isDraining: state.withLock { $0.isDraining })
+        let held = try pulse.beat(
+            isDraining: state.withLock { $0.isDraining }, recent: metrics.tally.recent(at: sent))
         state.withLock { $0.lastBeat = sent }
         for lease in held where lease.isCancelRequested { registry.abort(lease.lease, .cancelled) }
         for lease in registry.unknown(among: held.map(\.lease), since: mark) { _ = found.send(.unknown(lease)) }

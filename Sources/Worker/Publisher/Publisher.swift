@@ -58,7 +58,8 @@ package final class Publisher: Service {
 
     /// Begins the stream of a claimed run; a held one shows nothing before ``release(_:)``.
     package func open(_ lease: Lease, isHeld: Bool = false) -> RunStream {
-        change([lease.job]) { $0.open(lease, isHeld: isHeld) }
+        let stamp = now()
+        change([lease.job]) { $0.open(lease, at: stamp, isHeld: isHeld) }
         return RunStream(lease: lease, publisher: self)
     }
 
@@ -102,7 +103,9 @@ package final class Publisher: Service {
             }
             lastFlush = .now
             let stamp = now()
-            if let flush = state.withLock({ $0.machine.beginFlush(at: stamp) }) { await send(flush) }
+            let (flush, pace) = state.withLock { ($0.machine.beginFlush(at: stamp), $0.machine.pace.take()) }
+            metrics.paced(pace)
+            if let flush { await send(flush) }
         }
     }
 

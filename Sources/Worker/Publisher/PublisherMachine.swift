@@ -25,6 +25,7 @@ struct PublisherMachine {
 
     private struct Stream {
         let lease: Lease
+        var mark: OutputPace.Mark
         var events: [StampedEvent] = []
         /// How many of `events` are stored, as far as is known.
         var acknowledgedCount = 0
@@ -56,6 +57,8 @@ struct PublisherMachine {
     /// A flush failed and the database has not said since what it has.
     private var isUnsure = false
     private(set) var isFlushing = false
+    /// How fast the runs give output, since it was last taken.
+    var pace = OutputPace()
 
     /// Whether a flush has anything to carry.
     var hasWork: Bool { !dirty.isEmpty || !announcements.isEmpty }
@@ -78,12 +81,12 @@ struct PublisherMachine {
     /// A job that this process lost and claimed again may have its earlier run still here: that one has lost its lease.
     ///
     /// A held stream gathers, and takes part in no flush before ``release(_:)``.
-    mutating func open(_ lease: Lease, isHeld: Bool = false) {
+    mutating func open(_ lease: Lease, at now: Timestamp, isHeld: Bool = false) {
         if let earlier = streams[lease.job] {
             if earlier.lease.number > lease.number { return }
             dirty.removeAll { $0 == lease.job }
         }
-        streams[lease.job] = Stream(lease: lease)
+        streams[lease.job] = Stream(lease: lease, mark: OutputPace.Mark(at: now))
         streams[lease.job]?.isHeld = isHeld
     }
 
@@ -105,27 +108,28 @@ struct PublisherMachine {
     }
 
     mutating func append(_ event: StreamEvent, to lease: Lease, at now: Timestamp) -> Appended {
-        guard streams[lease.job]?.lease == lease else { return .lost }
-        var isFirst = false
-        var result = Appended.lost
-        mutate(lease.job) { stream in
-            if stream.isClosed { return }
-            // A person waits for the first event, and again for the first output after it.
-            isFirst = stream.events.isEmpty && stream.text.isEmpty || event.kind.isOutput && !stream.hadOutput
-            if event.kind.isOutput { stream.hadOutput = true }
-            switch event {
-            case .content(let text): Self.gather(text, as: .content, into: &stream, at: now)
-            case .reasoning(let text): Self.gather(text, as: .reasoning, into: &stream, at: now)
-            default:
-                Self.sealText(of: &stream, at: now)
-                Self.add(event, to: &stream, at: now)
-            }
-            result = .pending(bytes: stream.pendingBytes)
-        }
-        guard case .pending = result else { return result }
+        guard let index = streams.index(forKey: lease.job) else { return .lost }
+        guard streams.values[index].lease == lease, !streams.values[index].isClosed else { return .lost }
+        // A person waits for the first event, and again for the first output after it.
+        if Self.append(event, to: &streams.values[index], at: now) { isUrgent = true }
+        if event.kind.isOutput { pace.output(of: &streams.values[index].mark, at: now) }
+        let pendingBytes = streams.values[index].pendingBytes
         markDirty(lease.job)
-        if isFirst { isUrgent = true }
-        return result
+        return .pending(bytes: pendingBytes)
+    }
+
+    /// - Returns: whether it is the first event, or the first output.
+    private static func append(_ event: StreamEvent, to stream: inout Stream, at now: Timestamp) -> Bool {
+        let isFirst = stream.events.isEmpty && stream.text.isEmpty || event.kind.isOutput && !stream.hadOutput
+        if event.kind.isOutput { stream.hadOutput = true }
+        switch event {
+        case .content(let text): gather(text, as: .content, into: &stream, at: now)
+        case .reasoning(let text): gather(text, as: .reasoning, into: &stream, at: now)
+        default:
+            sealText(of: &stream, at: now)
+            add(event, to: &stream, at: now)
+        }
+        return isFirst
     }
 
     /// Tells readers of events that a transaction has stored already.

@@ -12,7 +12,7 @@ package struct JobRunner: Sendable {
     private let registry: RunRegistry
     private let policy: RetryPolicy
     private let wake: @Sendable (Set<Lane>) -> Void
-    private let now: @Sendable () -> Timestamp
+    let now: @Sendable () -> Timestamp
     private let logger: Logger
     private let metrics: WorkerMetrics
 
@@ -144,6 +144,7 @@ package struct JobRunner: Sendable {
             do throws(JobQueueError) {
                 switch try await settler.settle(job, end, events: earlier + last, effect: conclusion.effect) {
                 case .held(let lanes):
+                    metrics.settled(job, as: end, at: now())
                     publisher.announce(Array(earlier + last))
                     wake(lanes)
                     return

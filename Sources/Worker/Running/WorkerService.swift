@@ -75,6 +75,7 @@ package final class WorkerService: Service {
         self.onDrain = onDrain
         self.logger = logger
         self.metrics = metrics
+        metrics.slots.set(configuration.slots)
     }
 
     /// Tells the claimer to look for work; never blocks.
@@ -89,12 +90,15 @@ package final class WorkerService: Service {
     private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         let tasks = LoopTasks()
+        var isTold = true
         while !shutdown.isTriggered && !Task.isCancelled {
             let limit = freeSlots()
             let claimed = limit.total > 0 ? await claim(limit) : nil
             if let claimed { start(claimed, in: tasks, on: home) }
+            if !isTold, claimed?.isEmpty == false { metrics.missedWakeUps.increment() }
+            isTold = true
             if let claimed, claimed.count == limit.total { continue }
-            await waitForWork(hadError: limit.total > 0 && claimed == nil)
+            isTold = await waitForWork(hadError: limit.total > 0 && claimed == nil, on: home)
         }
         drain()
         await tasks.waitForAll()
@@ -117,8 +121,7 @@ package final class WorkerService: Service {
         defer { registry.claimEnds() }
         do throws(JobQueueError) {
             let jobs = try await queue.claim(limit, worker: id)
-            metrics.claims.increment()
-            metrics.claimedJobs.increment(by: jobs.count)
+            metrics.claimed(jobs, at: runner.now())
             return jobs.map { Claimed(job: $0, abort: registry.add($0.lease)) }
         } catch {
             if error != .cancelled { logger.warning("claim failed", [.errorDetail: "\(error)"]) }
@@ -151,22 +154,27 @@ package final class WorkerService: Service {
         let (job, abort) = (claimed.job, claimed.abort)
         let isBackground = job.lane != .chat
         if isBackground { background.wrappingAdd(1, ordering: .relaxed) }
-        metrics.runningJobs.increment()
+        metrics.began(job)
         runner.start(job, abort: abort, in: tasks, on: home) { [self] in
             if isBackground { background.wrappingSubtract(1, ordering: .relaxed) }
-            metrics.runningJobs.decrement()
+            metrics.isOver(job)
             wake()
         }
     }
 
-    private func waitForWork(hadError: Bool) async {
+    /// Returns whether it was told to look again, by whomever, before it was time to look anyway.
+    private func waitForWork(hadError: Bool, on home: isolated LoopDomain) async -> Bool {
         let base = hadError || !isListening() ? configuration.blindPoll : configuration.idlePoll
         let deadline = ContinuousClock.now + base * Double.random(in: 0.75...1.25)
         let wakeUp = wakeUp
-        let timer = TimerBox()
-        loop.execute { [loop] in timer.id = loop.schedule(at: deadline) { _ = wakeUp.send(()) } }
+        let isTime = Flag()
+        let timer = home.loop.schedule(at: deadline) {
+            isTime.raise()
+            _ = wakeUp.send(())
+        }
         _ = await wakeUp.nextBatch()
-        loop.execute { [loop] in timer.id.map { loop.cancel($0) } }
+        home.loop.cancel(timer)
+        return !isTime.isRaised
     }
 
     /// Lets runs end by themselves within the grace, then takes them back to the line.
@@ -180,11 +188,9 @@ package final class WorkerService: Service {
     }
 }
 
-/// A timer's id, touched by its loop only after it was set there.
-private final class TimerBox: Sendable {
-    private let stored = Mutex<TimerID?>(nil)
-    var id: TimerID? {
-        get { stored.withLock { $0 } }
-        set { stored.withLock { $0 = newValue } }
-    }
+/// Raised once, by a timer.
+private final class Flag: Sendable {
+    private let raised = Atomic<Bool>(false)
+    var isRaised: Bool { raised.load(ordering: .relaxed) }
+    func raise() { raised.store(true, ordering: .relaxed) }
 }

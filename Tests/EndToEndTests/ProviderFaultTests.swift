@@ -55,11 +55,17 @@ extension EndToEnd {
             let scenario: JSONObject = [
                 "tokens": 30, "fault": .string(fault), "after": 10, "times": 1, "itl": "5ms",
             ]
-            try await reply(to: scenario) { reply, message, _, _ in
+            try await reply(to: scenario) { reply, message, _, deployment in
                 #expect(reply.last("complete") != nil)
                 #expect(reply.last("restart") != nil)
                 #expect(reply.text.split(separator: " ").count == 30)
                 #expect(message["status"] == "complete")
+                // What was shown and taken back is charged like the rest.
+                let charged = try await deployment.withConnection { connection in
+                    try await connection.query("SELECT closed AND completion_tokens > 0 FROM usage ORDER BY lease")
+                        .decode(Bool.self)
+                }
+                #expect(charged == [true, true])
             }
         }
 

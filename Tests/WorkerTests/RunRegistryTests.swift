@@ -47,6 +47,18 @@ struct RunRegistryTests {
         #expect(registry.unknown(among: [later], since: mark) == [later])
     }
 
+    @Test func `a run without a lease is aborted unless a claim may explain it`() {
+        let registry = RunRegistry()
+        let (kept, lost) = (WorkerFixture.lease(), WorkerFixture.lease())
+        let (keptSignal, lostSignal) = (registry.add(kept), registry.add(lost))
+        registry.claimBegins()
+        registry.abortLost(held: [kept], since: registry.claimMark())
+        #expect(lostSignal.reason == nil)
+        registry.claimEnds()
+        registry.abortLost(held: [kept], since: registry.claimMark())
+        #expect(lostSignal.reason == .leaseLost && keptSignal.reason == nil)
+    }
+
     @Test func `an abort reaches the run of its lease only`() {
         let registry = RunRegistry()
         let job: JobID = WorkerFixture.id()

@@ -47,11 +47,13 @@ extension PostgresJobQueue {
         if isCancelled && end.state != .cancelled { throw CancelRequested() }
         try await requireEarlierEvents(than: events, of: lease, in: transaction)
 
-        var statements = Self.statements(of: effect)
+        // Whatever raises the session's version is first.
+        var statements: [SQL] = []
         let change = Self.change(of: end, effect, job)
         if case (_, .standing)? = change, let key = job.serialKey {
             statements.append(SessionStatements.raise(SessionID(high: key.high, low: key.low), owner: job.userID))
         }
+        statements += Self.statements(of: effect)
         if !events.isEmpty { statements.append(EventStatements.appendUnfenced(events, of: lease.job)) }
         switch end {
         case .completed(let result):
@@ -130,7 +132,7 @@ extension PostgresJobQueue {
     /// As ``statements(of:)``, whose first statement raises the version.
     static func change(of effect: RunEffect) -> (session: SessionID, kind: SessionChange.Kind)? {
         switch effect {
-        case .none: nil
+        case .none, .usage: nil
         case .title(let session, _, let title): (session, .title(title))
         case .reply(let reply): (reply.sessionID, .messages([reply.messageID]))
         }
@@ -150,6 +152,7 @@ extension PostgresJobQueue {
     static func statements(of effect: RunEffect) -> [SQL] {
         switch effect {
         case .none: []
+        case .usage(let call, let usage): [UsageStatements.close(call, usage)]
         case .title(let session, let owner, let title):
             [ReplyStatements.setTitle(session, owner: owner, title: title)]
         case .reply(let reply):

@@ -7,6 +7,8 @@ package enum RunEffect: Sendable {
     case none
     /// The reply's text, status and figures.
     case reply(ReplyEnd)
+    /// What a call has cost whose run goes on later, or elsewhere, with another: nothing of it is in the stored reply.
+    case usage(ProviderCall, Usage)
     /// A title for a session whose person gave it none.
     case title(session: SessionID, owner: UserID, title: String)
 }

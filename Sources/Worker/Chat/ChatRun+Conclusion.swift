@@ -25,9 +25,16 @@ extension ChatRun {
                 effect: .reply(reply(payload, state, status: status, reason: nil, failure: shown)))
         case .again(let delay, _, _, let failure):
             let queued = StreamQueued(reason: failure.code.rawValue, until: now().advanced(by: delay))
-            return RunConclusion(events: [.queued(queued)])
-        case .handedOver: return RunConclusion()
+            return RunConclusion(events: [.queued(queued)], effect: charge(state))
+        case .handedOver: return RunConclusion(effect: charge(state))
         }
+    }
+
+    /// The provider charges for what it has said, though the next run says it anew. A call without an answer keeps the
+    /// row that it began with.
+    private func charge(_ state: State) -> RunEffect {
+        guard let call = state.call, !state.progress.text.isEmpty || state.progress.reported != nil else { return .none }
+        return .usage(call, usage(state))
     }
 
     private func finished(

@@ -131,6 +131,7 @@ package final class Heartbeat: Service {
             isDraining: state.withLock { $0.isDraining }, recent: metrics.tally.recent(at: sent))
         state.withLock { $0.lastBeat = sent }
         for lease in held where lease.isCancelRequested { registry.abort(lease.lease, .cancelled) }
+        registry.abortLost(held: held.map(\.lease), since: mark)
         for lease in registry.unknown(among: held.map(\.lease), since: mark) { _ = found.send(.unknown(lease)) }
     }
 

@@ -11,6 +11,11 @@ package final class RunRegistry: Sendable {
         var latest: [JobID: Lease] = [:]
         var claimsInFlight = 0
         var claimEpoch: UInt64 = 0
+
+        /// No claim was under way since then.
+        func isQuiet(since mark: ClaimMark) -> Bool {
+            mark.wasIdle && claimsInFlight == 0 && claimEpoch == mark.epoch
+        }
     }
 
     private let state = Mutex(State())
@@ -73,9 +78,20 @@ package final class RunRegistry: Sendable {
     /// under way since the mark.
     package func unknown(among held: [Lease], since mark: ClaimMark) -> [Lease] {
         state.withLock { state in
-            guard mark.wasIdle, state.claimsInFlight == 0, state.claimEpoch == mark.epoch else { return [] }
-            return held.filter { state.runs[$0] == nil }
+            state.isQuiet(since: mark) ? held.filter { state.runs[$0] == nil } : []
         }
+    }
+
+    /// Aborts what runs here without a lease: it was ended from outside, or a crash took its claim back, and a run that
+    /// waits for its provider would not notice. None while a claim may explain it; one that is just writing its end is
+    /// not disturbed.
+    package func abortLost(held: [Lease], since mark: ClaimMark) {
+        let lost = state.withLock { state in
+            guard state.isQuiet(since: mark), state.runs.count > 0 else { return [AbortSignal]() }
+            let held = Set(held)
+            return state.runs.filter { !held.contains($0.key) }.map(\.value)
+        }
+        for abort in lost { abort.abort(.leaseLost) }
     }
 }
 

@@ -8,7 +8,7 @@ import Synchronization
 /// notifier's. One call at a time.
 package final class DedicatedConnection: Sendable {
     private let configuration: PostgresConfiguration
-    private let loop: EventLoop
+    let loop: EventLoop
     private let blocking: BlockingPool
     private let logger: Logger
     private let current = Mutex<PostgresConnection?>(nil)

@@ -4,6 +4,7 @@ package import Jobs
 package import Observability
 import Postgres
 package import Runtime
+import Synchronization
 
 /// Tells workers of new work and of cancelled runs, and readers of events stored outside a run and of changed sessions:
 /// after the commit and apart from it, because a notifying transaction that waits for the disk would hold up every other commit of the
@@ -23,15 +24,25 @@ package final class WakeNotifier: Service {
         case cancel(Lease)
         case announce([StampedEvent])
         case providers
-        case changed(SessionChange)
+        /// Changes of sessions have waited long enough.
+        case changes
+    }
+
+    /// Pages that stay open can wait for a moment; a worker must not wait behind them.
+    private struct Changes {
+        var waiting: [SessionChange] = []
+        var isDue = false
     }
 
     private static let window: Duration = .milliseconds(2)
+    /// Of sessions, between two sends.
+    private static let maximumChanges = 4096
 
     /// See `Service`.
     package let name = "notifier"
     private let connection: DedicatedConnection
     private let notices = BoundedChannel<Notice>(capacity: 4096)
+    private let changes = Mutex(Changes())
     private let logger: Logger
     private let sent: Counter
     private let dropped: Counter
@@ -76,30 +87,48 @@ package final class WakeNotifier: Service {
     }
 
     /// Hands over a change of a session that is committed, for pages that show it. Untold ones are found by comparing
-    /// versions, later.
+    /// versions, later. Goes with the next notice of another kind, or by itself after ``window``.
     package func changed(_ change: SessionChange) {
-        if notices.send(.changed(change)) == .full { dropped.increment() }
+        let (isTaken, isFirst) = changes.withLock { changes in
+            guard changes.waiting.count < Self.maximumChanges else { return (false, false) }
+            changes.waiting.append(change)
+            defer { changes.isDue = true }
+            return (true, !changes.isDue)
+        }
+        if !isTaken { dropped.increment() }
+        guard isFirst else { return }
+        let (loop, due) = (connection.loop, ContinuousClock.now + Self.window)
+        loop.execute { [notices] in _ = loop.schedule(at: due) { _ = notices.send(.changes) } }
     }
 
     /// See `Service`. Shut down, it sends what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [notices] in notices.finish() }
+        await LoopDomain(connection.loop).run { await sendUntilFinished() }
+    }
+
+    private func sendUntilFinished() async {
         while true {
             let batch = await notices.nextBatch()
+            let hasSent = await send(batch)
             if batch.isEmpty { return }
-            await send(batch)
+            guard hasSent else { continue }
             // Not a wait for anything: the least time between two sends.
             do { try await ContinuousClock().sleep(for: Self.window) } catch { return }
         }
     }
 
-    private func send(_ batch: [Notice]) async {
+    /// - Returns: whether there was anything to send.
+    private func send(_ batch: [Notice]) async -> Bool {
         var lanes = Set<Lane>()
         var cancels = Set<Lease>()
         var (wakeCount, cancelCount) = (0, 0)
         var events: [StampedEvent] = []
         var hasProviders = false
-        var changes: [SessionChange] = []
+        let changes = self.changes.withLock { changes in
+            defer { changes = Changes() }
+            return changes.waiting
+        }
         for notice in batch {
             switch notice {
             case .wake(let lane):
@@ -110,7 +139,7 @@ package final class WakeNotifier: Service {
                 cancelCount += 1
             case .announce(let stored): events += stored
             case .providers: hasProviders = true
-            case .changed(let change): changes.append(change)
+            case .changes: break
             }
         }
         var statements: [SQL] = []
@@ -123,14 +152,16 @@ package final class WakeNotifier: Service {
         add(Self.cancelChannel, cancels.map { "\($0.job) \($0.number)" })
         add(Self.providersChannel, hasProviders ? [""] : [])
         add(StreamNotification.channel, StreamNotification.encode(events))
+        if statements.isEmpty { return false }
         do throws(PostgresError) {
             _ = try await connection.connection().pipeline(statements)
-            sent.increment(by: batch.count)
+            sent.increment(by: batch.count + changes.count)
             coalesced.increment(by: wakeCount + cancelCount - lanes.count - cancels.count)
         } catch {
-            dropped.increment(by: batch.count)
+            dropped.increment(by: batch.count + changes.count)
             logger.warning("wake-ups were not sent", [.errorDetail: "\(error)"])
         }
+        return true
     }
 
     /// The lease of a payload of ``cancelChannel``.

@@ -58,11 +58,36 @@ package struct MessageStore: Sendable {
     ///
     /// - Returns: empty when the user has no such message.
     package func thread(
-        endingAt leaf: MessageID, user: UserID, maximumCount: Int = 2000, maximumBytes: Int = 16 << 20
+        endingAt leaf: MessageID, user: UserID, maximumCount: Int = maximumCount, maximumBytes: Int = maximumBytes
     ) async throws(PersistenceError) -> [StoredMessage] {
         let rows = try await database.query(
             MessageStatements.thread(
                 endingAt: leaf, user: user, maximumCount: maximumCount, maximumBytes: maximumBytes))
+        return try Self.thread(endingAt: leaf, in: rows)
+    }
+
+    /// The same with the leaf's session, in one round trip: what a reply begins with.
+    ///
+    /// - Returns: no session and an empty thread when the user has none such.
+    package func thread(
+        endingAt leaf: MessageID, with session: SessionID, user: UserID
+    ) async throws(PersistenceError) -> (ChatSession?, [StoredMessage]) {
+        let answers = try await database.pipeline([
+            SessionStatements.find(session, user: user),
+            MessageStatements.thread(
+                endingAt: leaf, user: user, maximumCount: Self.maximumCount, maximumBytes: Self.maximumBytes),
+        ])
+        var found: ChatSession?
+        if let row = answers[0].first {
+            var columns = ColumnReader(row)
+            found = try ChatSession(&columns)
+        }
+        return (found, try Self.thread(endingAt: leaf, in: answers[1]))
+    }
+
+    private static func thread(
+        endingAt leaf: MessageID, in rows: PostgresRows
+    ) throws(PersistenceError) -> [StoredMessage] {
         var messages: [StoredMessage] = []
         for row in rows {
             var columns = ColumnReader(row)
@@ -70,4 +95,9 @@ package struct MessageStore: Sendable {
         }
         return MessageThread.path(to: leaf, in: messages)
     }
+
+    /// Bounds of a thread, where the caller names none.
+    package static let maximumCount = 2000
+    /// See ``maximumCount``.
+    package static let maximumBytes = 16 << 20
 }

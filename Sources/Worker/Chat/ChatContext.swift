@@ -23,11 +23,8 @@ struct ChatContext: Sendable {
         let thread: [StoredMessage]
         let model: ResolvedModel
         do {
-            // Side by side: a person waits for both.
-            async let foundSession = services.sessions.find(payload.sessionID, user: job.userID)
-            async let foundThread = services.messages.thread(endingAt: payload.userMessageID, user: job.userID)
-            session = try await foundSession
-            thread = try await foundThread
+            (session, thread) = try await services.messages.thread(
+                endingAt: payload.userMessageID, with: payload.sessionID, user: job.userID)
             model = try await services.models.resolve(
                 payload.modelID ?? session?.modelID, for: job.userID,
                 defaultID: services.settings.current.defaultModelID)

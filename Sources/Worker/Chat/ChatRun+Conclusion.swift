@@ -33,7 +33,8 @@ extension ChatRun {
     /// The provider charges for what it has said, though the next run says it anew. A call without an answer keeps the
     /// row that it began with.
     private func charge(_ state: State) -> RunEffect {
-        guard let call = state.call, !state.progress.text.isEmpty || state.progress.reported != nil else { return .none }
+        let hasAnswer = !state.progress.text.isEmpty || state.progress.reported != nil
+        guard let call = state.call, hasAnswer else { return .none }
         return .usage(call, usage(state))
     }
 

@@ -32,7 +32,8 @@ package struct PostgresJobQueue: JobQueue {
     /// See ``JobQueue``. One transaction; sorted by unique key and id, so that two callers never wait for each other in a
     /// ring.
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
-        try await mapping {
+        if jobs.count == 1, jobs[0].openingEvents.isEmpty { return try await enqueue(jobs[0]) }
+        return try await mapping {
             try await pool.withTransaction { transaction in
                 var wake = Set<Lane>()
                 let sorted = jobs.sorted { ($0.uniqueKey ?? "", $0.id) < ($1.uniqueKey ?? "", $1.id) }
@@ -52,6 +53,14 @@ package struct PostgresJobQueue: JobQueue {
                 }
                 return Enqueued(wake: wake, standing: jobs.map { others[$0.id] ?? $0.id })
             }
+        }
+    }
+
+    /// One statement is a transaction of its own: a second round trip would double what the caller waits for.
+    private func enqueue(_ job: NewJob) async throws(JobQueueError) -> Enqueued {
+        try await mapping {
+            let (place, standing) = try Self.placing(of: job, in: try await pool.query(EnqueueStatements.enqueue(job)))
+            return Enqueued(wake: place == .ready ? [job.lane] : [], standing: [standing])
         }
     }
 

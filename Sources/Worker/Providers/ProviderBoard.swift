@@ -33,6 +33,10 @@ package final class ProviderBoard: Sendable {
         var status: ProviderStatus
         var blockedUntil: ContinuousClock.Instant?
         var breakerUntil: ContinuousClock.Instant?
+
+        var block: Block? {
+            blockedUntil.map { Block(until: $0, reason: ErrorCode(rawValue: status.blockedReason) ?? .rateLimited) }
+        }
     }
 
     private struct Block {
@@ -73,7 +77,7 @@ package final class ProviderBoard: Sendable {
     /// - Returns: whether the others have to be told: false when it is blocked that long already.
     package func block(_ model: ModelID, until: ContinuousClock.Instant, _ reason: ErrorCode) -> Bool {
         state.withLock { state in
-            let known = [state.ownBlocks[model]?.until, state.entries[model]?.blockedUntil].compactMap(\.self).max()
+            let known = Self.block(of: model, state)?.until
             // A crowd that was refused at once differs by milliseconds.
             if let known, known + .milliseconds(250) >= until { return false }
             state.ownBlocks[model] = Block(until: until, reason: reason)
@@ -135,25 +139,21 @@ package final class ProviderBoard: Sendable {
     func standing(at now: ContinuousClock.Instant) -> [(status: ProviderStatus, isBlocked: Bool)] {
         state.withLock { state in
             state.entries.values.map { entry in
-                (
-                    entry.status,
-                    [entry.blockedUntil, state.ownBlocks[entry.status.model]?.until]
-                        .compactMap(\.self).contains { $0 > now }
-                )
+                (entry.status, Self.block(of: entry.status.model, state).map { $0.until > now } ?? false)
             }
         }
     }
 
+    /// The longer of what this process has met itself and what the others have written.
+    private static func block(of model: ModelID, _ state: State) -> Block? {
+        [state.ownBlocks[model], state.entries[model]?.block].compactMap(\.self).max { $0.until < $1.until }
+    }
+
     private static func verdict(_ model: ModelID, _ state: State, _ now: ContinuousClock.Instant) -> Verdict {
-        let entry = state.entries[model]
-        if let own = state.ownBlocks[model], own.until > now, own.until >= entry?.blockedUntil ?? own.until {
-            return .blocked(for: now.duration(to: own.until), reason: own.reason)
+        if let block = block(of: model, state), block.until > now {
+            return .blocked(for: now.duration(to: block.until), reason: block.reason)
         }
-        guard let entry else { return .open }
-        if let until = entry.blockedUntil, until > now {
-            return .blocked(
-                for: now.duration(to: until), reason: ErrorCode(rawValue: entry.status.blockedReason) ?? .rateLimited)
-        }
+        guard let entry = state.entries[model] else { return .open }
         switch entry.status.breaker {
         case .closed: return .open
         case .open:

@@ -68,9 +68,9 @@ struct BriefCacheTests {
     @Test func `an error reaches those who wait and is not kept`() async throws {
         let cache = cache()
         let (gate, begun) = (Gate(), Gate())
-        await withTaskGroup(of: PersistenceError.Code?.self) { group in
+        try await withThrowingTaskGroup(of: PersistenceError.Code?.self) { group in
             group.addTask {
-                try? await code {
+                try await code {
                     _ = try await cache.value { () async throws(PersistenceError) in
                         begun.open()
                         await gate.wait()
@@ -79,10 +79,10 @@ struct BriefCacheTests {
                 }
             }
             await begun.wait()
-            group.addTask { try? await code { _ = try await cache.value { read() } } }
+            group.addTask { try await code { _ = try await cache.value { read() } } }
             await cache.waiting(1)
             gate.open()
-            for await code in group { #expect(code == .unavailable) }
+            for try await code in group { #expect(code == .unavailable) }
         }
         #expect(try await cache.value { read() } == 1)
     }

@@ -46,6 +46,8 @@ package struct TurnStore: Sendable {
                 whenVisible(submission)
                 guard let job = submission.turn?.jobID else { return submission }
                 if try await isDurable(job) { return submission }
+                // Found twice without its job: that is not a crash, its retention is shorter than the key's.
+                if case .repeated = submission, failures > 0 { return submission }
                 failures += 1
             } catch {
                 // What failed before any commit needs no repetition.

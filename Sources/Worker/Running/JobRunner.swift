@@ -76,6 +76,7 @@ package struct JobRunner: Sendable {
             }
             guard let handler = handlers[job.kind] else {
                 let run = UnknownKindRun()
+                _ = abort.runEnded()
                 return await settle(job, run, .failed(run.failure), stream)
             }
             let run = handler.begin(job, stream: stream)

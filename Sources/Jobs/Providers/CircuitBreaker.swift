@@ -67,9 +67,6 @@ package struct CircuitBreaker: Sendable, Hashable {
         (state, failures, openings) = (.closed, 0, 0)
     }
 
-    /// Whether it is as new: then its row says nothing.
-    package var isPristine: Bool { state == .closed && failures == 0 }
-
     /// A call wants to go out. `patience` is how long a probe may take until its outcome is known.
     package mutating func admit(at now: Timestamp, patience: Duration) -> Admission {
         if state == .closed { return .pass }

@@ -11,7 +11,7 @@ package final class OverviewStore: Sendable {
     /// Reads nothing yet.
     package init(database: Database) { self.database = database }
 
-    /// The queue as a whole. One round trip; at worst some 0.2 s of the server, at the bounds of every table, see ``QueueOverview/maximumPerKind``.
+    /// The queue as a whole. One round trip. What it counts is bounded, see ``QueueOverview/maximumPerKind``.
     package func queue() async throws(PersistenceError) -> QueueOverview {
         try await queueCache.value { () async throws(PersistenceError) in
             let answers = try await database.pipeline([

@@ -8,7 +8,7 @@ package import Runtime
 ///
 /// Every process samples for itself: nobody has to be elected, and whichever process is scraped has the figures, so a
 /// query takes the maximum over processes. A sample reads an index up to ``QueueOverview/maximumPerLane`` entries a
-/// lane: 0.3 ms where little waits, 36 ms of the server for a lane at that bound. What takes longer is done more
+/// lane: 36 ms of the server for a lane at that bound, next to nothing where little waits. What takes longer is done more
 /// seldom, so that a process never keeps the server busy for more than a three-hundredth of the time.
 package final class QueueSampler: Service {
     private static let interval: Duration = .seconds(10)

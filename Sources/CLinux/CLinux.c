@@ -78,6 +78,12 @@ int clinux_signalfd_read(int descriptor) {
 
 int clinux_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0; }
 
+static _Thread_local const void *thread_loop;
+
+void clinux_set_thread_loop(const void *loop) { thread_loop = loop; }
+
+const void *clinux_thread_loop(void) { return thread_loop; }
+
 void clinux_thread_name(const char *name) {
     char cut[16];
     snprintf(cut, sizeof cut, "%s", name);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Runtime
 import Synchronization
 
 /// Hands a response from the loop to the one task that reads it, wherever that runs; no hop when something waits.
@@ -52,7 +53,7 @@ final class ResponseMailbox: Sendable {
     func head() async throws(HTTPClientError) -> ResponseHead {
         while true {
             if let result = state.withLock({ $0.buffer.takeHead() }) { return try result.get() }
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 let isHere = state.withLock { state in
                     if state.buffer.takeHead() != nil { return true }
                     state.headWaiter = continuation
@@ -78,7 +79,7 @@ final class ResponseMailbox: Sendable {
     }
 
     private func somethingCame(isolation: isolated (any Actor)?) async {
-        await withCheckedContinuation(isolation: isolation) { continuation in
+        await withContinuation(isolation: isolation) { continuation in
             let isHere = state.withLock { state in
                 precondition(state.bodyWaiter == nil, "a response's body has one reader")
                 if state.buffer.hasSomething { return true }

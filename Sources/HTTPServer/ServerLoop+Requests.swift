@@ -162,7 +162,7 @@ extension ServerLoop {
         }
         markDirty(connection)
         guard connection.outboxBytes > configuration.highWatermarkBytes else { return true }
-        return await withCheckedContinuation { continuation in
+        return await withContinuation { continuation in
             // Looked at again: every await may let the loop do something else first.
             guard !connection.isClosed, connection.outboxBytes > configuration.highWatermarkBytes else {
                 return continuation.resume(returning: !connection.isClosed)

@@ -89,7 +89,7 @@ package final class RateLimiter: Service {
     func check(user: UserID?, address: RateLimitBucket) async throws(APIError) -> Verdict {
         if let verdict = takeAtOnce(user, address) { return verdict }
         let arrived = ContinuousClock.now
-        let result = await withCheckedContinuation { answer in
+        let result = await withContinuation { answer in
             let waiter = Waiter(user: user, address: address, arrived: arrived, answer: answer)
             switch line.send(waiter) {
             case .accepted: break

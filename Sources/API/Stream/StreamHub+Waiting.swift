@@ -22,7 +22,7 @@ extension StreamHub {
         lastNumber += 1
         let number = lastNumber
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(returning: .cancelled) }
                 if let job = jobs[id], job.hasEnded { return continuation.resume(returning: .ended) }
                 let job = watched(id)

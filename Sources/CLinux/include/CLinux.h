@@ -38,6 +38,9 @@ int clinux_signalfd_read(int descriptor);
 int clinux_ignore_sigpipe(void);
 
 void clinux_thread_name(const char *name);
+/// One pointer a thread: the event loop that runs on it, or NULL.
+void clinux_set_thread_loop(const void *loop);
+const void *clinux_thread_loop(void);
 
 /// Numeric or resolvable host; non-blocking, close-on-exec; SO_REUSEADDR always, SO_REUSEPORT when asked.
 /// A bad or unknown host answers -EADDRNOTAVAIL.

@@ -73,7 +73,7 @@ package final class RequestBody: Sendable, AsyncSequence {
             }
             if Task.isCancelled { throw HTTPServerError(.cancelled) }
             await withCancellationHandler {
-                await withCheckedContinuation { continuation in
+                await withContinuation { continuation in
                     let isReady = state.withLock { state in
                         if state.isReady || Task.isCancelled { return true }
                         state.waiter = continuation

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Runtime
 import Synchronization
 
 /// Keeps an answer for a second, and lets one caller at a time ask for a new one, whatever the number of those who want
@@ -37,7 +38,7 @@ final class BriefCache<Value: Sendable>: Sendable {
     ) async throws(PersistenceError) -> Value {
         let began = now()
         let epoch = state.withLock { $0.epoch }
-        let answer: Answer? = await withCheckedContinuation { continuation in
+        let answer: Answer? = await withContinuation { continuation in
             let answer: Answer?? = state.withLock { state in
                 if let kept = state.kept, began - kept.since < lifetime { return .some(.success(kept.value)) }
                 if state.waiters[epoch] != nil {

@@ -56,7 +56,8 @@ package final class WakeNotifier: Service {
         self.connection = connection
         self.logger = logger
         sent = metrics.counter(
-            "switchyard_notifications_sent_total", help: "Notices sent to workers and readers, before coalescing.")
+            "switchyard_notifications_sent_total",
+            help: "Notices sent to workers and readers, before coalescing; a turn wakes workers with its own commit.")
         coalesced = metrics.counter(
             "switchyard_notifications_coalesced_total",
             help: "Wake-ups and cancels that another one of the same send stood for.")
@@ -104,17 +105,18 @@ package final class WakeNotifier: Service {
     /// See `Service`. Shut down, it sends what waits and ends.
     package func run(_ shutdown: ShutdownSignal) async throws {
         shutdown.onTrigger { [notices] in notices.finish() }
-        await LoopDomain(connection.loop).run { await sendUntilFinished() }
+        let home = LoopDomain(connection.loop)
+        await home.run { await sendUntilFinished(on: home) }
     }
 
-    private func sendUntilFinished() async {
+    private func sendUntilFinished(on home: isolated LoopDomain) async {
         while true {
             let batch = await notices.nextBatch()
             let hasSent = await send(batch)
             if batch.isEmpty { return }
             guard hasSent else { continue }
             // Not a wait for anything: the least time between two sends.
-            do { try await ContinuousClock().sleep(for: Self.window) } catch { return }
+            await home.pause(for: Self.window)
         }
     }
 

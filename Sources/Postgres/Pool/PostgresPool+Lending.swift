@@ -31,7 +31,7 @@ extension PostgresPool {
             return state.lastNumber
         }
         return await withCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(returning: .failure(PostgresError(.cancelled))) }
                 step { machine, borrowers in
                     borrowers[number] = continuation

@@ -71,7 +71,7 @@ package final class BoundedChannel<Element: Sendable>: Sendable {
 
     private func waitForElement() async {
         await withCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 let resumeNow = state.withLock { state in
                     precondition(state.consumer == nil, "a bounded channel has one consumer")
                     if !state.elements.isEmpty || state.finished || Task.isCancelled { return true }

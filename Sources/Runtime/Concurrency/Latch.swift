@@ -18,7 +18,7 @@ final class Latch: Sendable {
     }
 
     func wait() async {
-        await withCheckedContinuation { continuation in
+        await withContinuation { continuation in
             let isOpen = state.withLock { state in
                 if !state.open { state.waiter = continuation }
                 return state.open

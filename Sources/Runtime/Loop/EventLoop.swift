@@ -7,11 +7,12 @@ import Synchronization
 ///
 /// A turn: run what was posted → end-of-turn work → wait → deliver readiness → run due timers. Whatever
 /// runs here must not block. As `SerialExecutor` it isolates the actors that own a descriptor, so a callback of a C
-/// library may use `assumeIsolated`; a ``LoopDomain`` brings other code here.
+/// library may use `assumeIsolated`; a ``LoopDomain`` brings other code here. As `TaskExecutor` it serves
+/// ``withContinuation(isolation:_:)`` and nobody else.
 ///
 /// `@unchecked Sendable`: everything but the inbox is touched by the loop's own thread only, which
 /// ``preconditionCurrent()`` checks at every entry.
-@safe package final class EventLoop: SerialExecutor, @unchecked Sendable {
+@safe package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private enum Work {
         case job(UnownedJob)
         case body(@Sendable () -> Void)
@@ -67,12 +68,17 @@ import Synchronization
     /// Whether the caller is on this loop's thread.
     package var isCurrent: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+    /// The loop whose thread the caller is on.
+    static var current: EventLoop? {
+        unsafe clinux_thread_loop().map { unsafe Unmanaged<EventLoop>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     /// Runs a body on the loop, after everything posted before it. Posted after ``shutDown()``, it never runs.
     package func execute(_ body: @escaping @Sendable () -> Void) {
         post(.body(body))
     }
 
-    /// See `Executor`: work of tasks and actors takes the same way as ``execute(_:)``, in one order.
+    /// See `SerialExecutor` and `TaskExecutor`: work of tasks and actors takes the same way as ``execute(_:)``, in one order.
     package func enqueue(_ job: consuming ExecutorJob) {
         post(.job(UnownedJob(job)))
     }
@@ -189,6 +195,7 @@ import Synchronization
 
     private func run() {
         threadID.store(UInt(pthread_self()), ordering: .relaxed)
+        unsafe clinux_set_thread_loop(Unmanaged.passUnretained(self).toOpaque())
         var events = [clinux_event](repeating: clinux_event(), count: 256)
         while true {
             runPosted()

@@ -26,4 +26,12 @@ package actor LoopDomain {
         loop.preconditionCurrent()
         return try await body()
     }
+
+    /// Waits a few milliseconds without leaving the loop: the library's sleep changes threads twice. Not cancellable.
+    package func pause(for duration: Duration) async {
+        let due = ContinuousClock.now + duration
+        await withContinuation { continuation in
+            _ = loop.schedule(at: due) { continuation.resume() }
+        }
+    }
 }

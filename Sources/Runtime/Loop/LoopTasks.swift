@@ -21,10 +21,13 @@ package final class LoopTasks: Sendable {
     /// Starts a body in the loop's next turn; it stays there. One that is started after the cancellation begins
     /// cancelled.
     ///
+    /// The body's isolation is a parameter because a closure that is written in an isolated function, and given away,
+    /// runs nonisolated functions on the global pool.
+    ///
     /// - Returns: the task, for whoever may have to cancel it alone.
     @discardableResult
     package func start(
-        on home: isolated LoopDomain, _ body: @escaping @Sendable () async -> Void
+        on home: isolated LoopDomain, _ body: @escaping @Sendable (isolated LoopDomain) async -> Void
     ) -> Task<Void, Never> {
         let number = state.withLock { state in
             state.lastNumber += 1
@@ -32,7 +35,7 @@ package final class LoopTasks: Sendable {
         }
         let task = Task {
             home.loop.preconditionCurrent()
-            await body()
+            await body(home)
             self.ended(number)
         }
         // It cannot have ended: this thread is the one that it runs on.
@@ -47,7 +50,7 @@ package final class LoopTasks: Sendable {
     /// Returns when none is left. Cancelled, it cancels them all and still waits for them.
     package func waitForAll() async {
         await withCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 let isEmpty = state.withLock { state in
                     precondition(state.waiter == nil, "tasks of a loop have one owner")
                     if !state.tasks.isEmpty { state.waiter = continuation }

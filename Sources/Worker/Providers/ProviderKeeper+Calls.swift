@@ -3,6 +3,7 @@ import Chat
 import Jobs
 import Persistence
 import Providers
+import Runtime
 import Synchronization
 
 extension ProviderKeeper {
@@ -55,7 +56,7 @@ extension ProviderKeeper {
             return state.nextCaller
         }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withContinuation { continuation in
                 let answer = state.withLock { state -> Result<PermitPool.UsablePermit, PermitPool.Refusal>? in
                     if !state.isOpen || Task.isCancelled { return closed }
                     if state.pools[model.id] == nil {

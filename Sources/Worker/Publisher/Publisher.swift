@@ -225,7 +225,7 @@ package final class Publisher: Service {
         }
         while !Task.isCancelled && state.withLock({ condition($0.machine) }) {
             await withCancellationHandler {
-                await withCheckedContinuation { continuation in
+                await withContinuation { continuation in
                     let goOn = state.withLock { state in
                         if Task.isCancelled || !condition(state.machine) { return true }
                         state.waiters[job, default: [:]][number] = continuation

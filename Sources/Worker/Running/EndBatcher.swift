@@ -63,7 +63,7 @@ package final class EndBatcher: RunSettler, Service {
         guard case .completed(let result) = end, case .none = effect, events.isEmpty, job.serialKey == nil else {
             return try await settler.settle(job, end, events: events, effect: effect)
         }
-        let answer: Answer? = await withCheckedContinuation { continuation in
+        let answer: Answer? = await withContinuation { continuation in
             let (isTaken, consumer) = state.withLock { state in
                 if state.isOpen {
                     state.waiting.append(Waiting(lease: job.lease, result: result, answer: continuation))
@@ -121,7 +121,7 @@ package final class EndBatcher: RunSettler, Service {
     }
 
     private func wait(for count: Int) async {
-        await withCheckedContinuation { continuation in
+        await withContinuation { continuation in
             let consumer = state.withLock { state in
                 state.wanted = count
                 state.consumer = continuation

@@ -51,7 +51,7 @@ package struct JobRunner: Sendable {
     ) {
         // Held until the claim is durable: see ``release(_:)``. Only chat has readers.
         let stream = publisher.open(job.lease, isHeld: job.lane == .chat)
-        let task = tasks.start(on: home) {
+        let task = tasks.start(on: home) { home in
             await run(job, stream, abort: abort, in: tasks, on: home)
             whenOver()
         }
@@ -88,7 +88,7 @@ package struct JobRunner: Sendable {
             guard let end else { return }
             guard Task.isCancelled else { return await settle(job, run, end, stream) }
             // What was cancelled is the work. The end is written all the same, unless the whole process has to leave.
-            await tasks.start(on: home) { await settle(job, run, end, stream) }.value
+            await tasks.start(on: home) { _ in await settle(job, run, end, stream) }.value
         }
     }
 

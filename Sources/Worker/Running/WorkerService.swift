@@ -132,7 +132,7 @@ package final class WorkerService: Service {
     private func start(_ claimed: [Claimed], in tasks: LoopTasks, on home: isolated LoopDomain) {
         for job in claimed { start(job, in: tasks, on: home) }
         let shown = claimed.filter { $0.job.lane == .chat }.map(\.job.lease)
-        if !shown.isEmpty { tasks.start(on: home) { [self] in await persist(shown) } }
+        if !shown.isEmpty { tasks.start(on: home) { [self] _ in await persist(shown) } }
     }
 
     /// Waits for the disk beside the runs, which are loading and asking meanwhile.

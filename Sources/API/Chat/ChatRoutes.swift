@@ -33,11 +33,11 @@ struct ChatRoutes: Sendable {
     /// Stores the turn and answers with the stream of its reply, from the first event on. The same request again is
     /// answered with the same stream.
     @Sendable func stream(_ request: APIRequest) async throws(APIError) -> APIResponse {
-        let (turn, isNew) = try await ChatTurns(services: services).submit(request, route: Self.streamPattern)
+        let (turn, opening) = try await ChatTurns(services: services).submit(request, route: Self.streamPattern)
         let attachment = StreamAttachment(services: services)
-        if isNew {
+        if let opening {
             return attachment.response(
-                job: turn.jobID, message: turn.messageID, after: .beginning, session: turn.sessionID)
+                job: turn.jobID, message: turn.messageID, after: .beginning, known: opening, session: turn.sessionID)
         }
         return try await attachment.attach(
             turn.jobID, try request.userID, after: nil, messageID: turn.messageID, session: turn.sessionID)

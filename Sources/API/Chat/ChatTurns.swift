@@ -18,9 +18,11 @@ struct ChatTurns: Sendable {
 
     /// Stores the turn of a request, or finds the one that the same request has made before. The route's pattern is
     /// part of an idempotency key's scope.
+    ///
+    /// - Returns: the turn, and what its stream begins with; nil for the turn of an earlier request.
     func submit(
         _ request: APIRequest, route: String
-    ) async throws(APIError) -> (turn: AcceptedTurn, isNew: Bool) {
+    ) async throws(APIError) -> (turn: AcceptedTurn, opening: [LoggedEvent]?) {
         let user = try request.userID
         let (object, bytes) = try await request.objectAndBytes()
         let input = try await Self.read(object, isLarge: bytes.count > Self.largeBytes)
@@ -51,18 +53,17 @@ struct ChatTurns: Sendable {
         return try accept(submission)
     }
 
-    /// Whom a new turn concerns; before the disk has it, so that the worker does not wait for the disk.
+    /// Whom a new turn has interrupted; before the disk has it, so that nobody waits for the disk.
     private func tell(_ submission: TurnSubmission) {
-        guard case .accepted(_, let wake, let interrupted, let events) = submission else { return }
-        services.notifier.wake(wake)
-        for lease in interrupted { services.notifier.cancel(lease) }
-        services.notifier.announce(events)
+        if case .accepted(_, _, let stopped) = submission { services.notifier.tell(of: stopped) }
     }
 
-    private func accept(_ submission: TurnSubmission) throws(APIError) -> (turn: AcceptedTurn, isNew: Bool) {
+    private func accept(
+        _ submission: TurnSubmission
+    ) throws(APIError) -> (turn: AcceptedTurn, opening: [LoggedEvent]?) {
         switch submission {
-        case .accepted(let turn, _, _, _): return (turn, true)
-        case .repeated(let turn): return (turn, false)
+        case .accepted(let turn, let opening, _): return (turn, opening)
+        case .repeated(let turn): return (turn, nil)
         case .idempotencyMismatch:
             throw APIError(.idempotencyMismatch, "This idempotency key was used for another request.")
         case .busy: throw APIError(.sessionBusy, "A reply is still being written in this session.")

@@ -46,13 +46,14 @@ struct StreamAttachment: Sendable {
         }
     }
 
-    /// The stream after a cursor; see ``StreamHub/subscribe(_:after:to:transform:session:state:)``.
+    /// The stream after a cursor; see ``StreamHub/subscribe(_:after:known:to:transform:session:state:)``.
     func response(
-        job: JobID, message: MessageID?, after cursor: StreamCursor, session: SessionID? = nil, state: JobState? = nil
+        job: JobID, message: MessageID?, after cursor: StreamCursor, known: [LoggedEvent] = [],
+        session: SessionID? = nil, state: JobState? = nil
     ) -> APIResponse {
         let hub = services.hub
         return response(job: job, message: message) {
-            hub.subscribe(job, after: cursor, to: $0, session: session, state: state)
+            hub.subscribe(job, after: cursor, known: known, to: $0, session: session, state: state)
         }
     }
 

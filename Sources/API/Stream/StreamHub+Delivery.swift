@@ -7,7 +7,8 @@ import Persistence
 
 extension StreamHub {
     func add(
-        _ job: WatchedJob, after cursor: StreamCursor, _ writer: EventStreamWriter, _ transform: FrameTransform?
+        _ job: WatchedJob, after cursor: StreamCursor, _ known: [LoggedEvent], _ writer: EventStreamWriter,
+        _ transform: FrameTransform?
     ) {
         guard !hasStopped else {
             forgetIfUnwatched(job)
@@ -21,9 +22,22 @@ extension StreamHub {
         job.add(subscriber)
         metrics.subscribers.increment()
         writer.onClose { [weak self] in self?.onLoop { $0.closed(number) } }
+        guard known.isEmpty else { return begin(subscriber, with: known) }
         // With the first read: a finished job's stream ends at once.
         checkEnd(of: job)
         wantRead(subscriber)
+    }
+
+    /// As if the known events had been read. What a fast worker has said before the reader was here is missing, and
+    /// is found with the next event, or by the next sweep, which comes early.
+    private func begin(_ subscriber: Subscriber, with known: [LoggedEvent]) {
+        subscriber.job.heardAt = .now - timing.sweepInterval + timing.tickInterval
+        if let last = known.last { subscriber.job.wait.saw(last.kind, at: last.cursor) }
+        subscriber.machine.readBegan()
+        let step = subscriber.machine.read(
+            known.map { RelayedEvent($0) }, isFull: false, hasEnded: false,
+            bufferedBytes: subscriber.writer.bufferedBytes)
+        take(step, subscriber)
     }
 
     func watched(_ id: JobID, _ session: SessionID? = nil, _ state: JobState? = nil) -> WatchedJob {

@@ -112,16 +112,17 @@ package actor StreamHub: Service {
     /// - Parameters:
     ///   - job: one that exists; when it has ended, so does the stream after what is in the log.
     ///   - cursor: the last event that the reader has.
+    ///   - known: what follows the cursor in the log, of a job that was just made: sent without a read.
     ///   - writer: only the hub writes to it from here on.
     ///   - transform: nil sends the frames of `/api`, and live notices of a wait and of a title with them.
     ///   - session: of the reply, where it is known; its titles are told.
     ///   - state: as the job's record says; nil for a job that was just made.
     nonisolated package func subscribe(
-        _ job: JobID, after cursor: StreamCursor, to writer: EventStreamWriter, transform: FrameTransform? = nil,
-        session: SessionID? = nil, state: JobState? = nil
+        _ job: JobID, after cursor: StreamCursor, known: [LoggedEvent] = [], to writer: EventStreamWriter,
+        transform: FrameTransform? = nil, session: SessionID? = nil, state: JobState? = nil
     ) {
         onLoop { hub in
-            hub.add(hub.watched(job, session, state), after: cursor, writer, transform)
+            hub.add(hub.watched(job, session, state), after: cursor, known, writer, transform)
             // It stood there a moment ago: no need to wait until it has been silent for a while.
             if state == .scheduled { hub.checkStanding(of: job) }
         }

@@ -94,12 +94,6 @@ package struct PostgresJobQueue: JobQueue {
         return answer
     }
 
-    /// The same as statements for a pipeline of the caller, who has to roll back when the first answers with no place:
-    /// the id was enqueued before, and the opening events are written twice.
-    static func enqueueing(_ job: NewJob, at now: Timestamp) -> [SQL] {
-        [EnqueueStatements.enqueue(job)] + (openingEvents(job.openingEvents, of: job.id, at: now).map { [$0] } ?? [])
-    }
-
     /// Where the enqueuing statement has put the job, and which job stands.
     static func placing(of job: NewJob, in rows: PostgresRows) throws -> (place: Place?, standing: JobID) {
         guard let (place, standing) = try rows.decodeFirst(Int16?.self, JobID.self) else { return (nil, job.id) }
@@ -109,12 +103,16 @@ package struct PostgresJobQueue: JobQueue {
     /// Events of lease 0, which are written with the job.
     static func openingEvents(_ events: [StreamEvent], of job: JobID, at now: Timestamp) -> SQL? {
         if events.isEmpty { return nil }
-        let logged = events.enumerated().map { index, event in
+        return EventStatements.appendUnfenced(opening(events, of: job, at: now), of: job)
+    }
+
+    /// The events of lease 0, with their places.
+    static func opening(_ events: [StreamEvent], of job: JobID, at now: Timestamp) -> [StampedEvent] {
+        events.enumerated().map { index, event in
             StampedEvent(
                 job: job, event: LoggedEvent(event, at: StreamCursor(lease: 0, sequence: Int32(index) + 1)),
                 written: now)
         }
-        return EventStatements.appendUnfenced(logged, of: job)
     }
 
     /// See ``JobQueue``. One round trip on the claiming connection; another one for each that met paused jobs.

@@ -80,8 +80,9 @@ package struct AcceptedTurn: Sendable, Hashable {
 
 /// What became of a submission.
 package enum TurnSubmission: Sendable {
-    /// Stored. Wake the lanes, abort the runs, announce the events of what was interrupted.
-    case accepted(AcceptedTurn, wake: Set<Lane>, interrupted: [Lease], events: [StampedEvent])
+    /// Stored. `opening` is what its stream begins with, when that is known for certain; `stopped` is what it has
+    /// interrupted, and of whom to tell.
+    case accepted(AcceptedTurn, opening: [LoggedEvent], stopped: StoppedTurns)
     /// The same request was stored before; this is its turn.
     case repeated(AcceptedTurn)
     /// The key belongs to another request.
@@ -96,7 +97,7 @@ package enum TurnSubmission: Sendable {
     /// The turn that is stored; nil where none is.
     package var turn: AcceptedTurn? {
         switch self {
-        case .accepted(let turn, _, _, _), .repeated(let turn): turn
+        case .accepted(let turn, _, _), .repeated(let turn): turn
         case .idempotencyMismatch, .busy, .sessionNotFound, .parentNotFound: nil
         }
     }

@@ -1,45 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
+import Jobs
 import Postgres
 
-/// The rows of a submitted turn.
+/// The submission of a turn.
 enum TurnStatements {
-    /// Locks the session against other submissions; after the serial key's lock, never before it.
-    /// Index: sessions_pkey.
-    static func lockSession(_ session: SessionID, owner: UserID) -> SQL {
+    /// Stores a turn with everything that it makes, or says why not; wakes the workers. One statement, whose commit is
+    /// not waited for on the disk.
+    ///
+    /// Returns the place of the reply's job (0 in line, 2 behind another), the refusal and the session's new version.
+    /// Index and lock order: as the function says. Of the events the last one is only for a reply that waits behind
+    /// another. Without notices, which a full queue of the database does not take, workers look now and then.
+    static func submit(
+        _ turn: NewTurn, reply: NewJob, title: NewJob?, events: [StampedEvent], notifies: Bool
+    ) -> SQL {
         """
-        SELECT leaf_id, message_count, title_source FROM sessions
-        WHERE id = \(session) AND user_id = \(owner) FOR UPDATE
-        """
-    }
-
-    /// Index: messages_pkey.
-    static func messageExists(_ message: MessageID, session: SessionID, owner: UserID) -> SQL {
-        """
-        SELECT EXISTS (SELECT FROM messages
-                       WHERE id = \(message) AND session_id = \(session) AND user_id = \(owner))
-        """
-    }
-
-    /// The turn and the placeholder of its reply.
-    static func insert(_ turn: NewTurn, parent: MessageID?, parts: String?) -> SQL {
-        """
-        INSERT INTO messages (id, user_id, session_id, parent_id, role, content, parts, status, job_id)
-        VALUES (\(turn.userMessageID), \(turn.userID), \(turn.sessionID), \(parent), 'user', \(turn.content),
-                \(parts), 'complete', NULL),
-               (\(turn.messageID), \(turn.userID), \(turn.sessionID), \(turn.userMessageID), 'assistant', '', NULL,
-                'queued', \(turn.jobID))
+        SELECT place, refusal, new_version
+        FROM submit_turn(\(turn.userID), \(turn.sessionID), \(turn.userMessageID), \(turn.messageID), \(reply.id),
+                         \(turn.titleJobID), \(turn.content), \(StoredJSON.text(turn.parts)), \(turn.parentMessageID),
+                         \(String(decoding: reply.payload, as: UTF8.self)), \(reply.gate), \(reply.maximumAttempts),
+                         \(reply.runLimit.wholeMilliseconds),
+                         \(title.map { String(decoding: $0.payload, as: UTF8.self) }), \(title?.gate),
+                         \(title?.maximumAttempts), \(title?.runLimit.wholeMilliseconds),
+                         \(turn.onBusy == .reject), \(events.map(\.event.kind.rawValue)),
+                         \(events.map { String(decoding: $0.event.data, as: UTF8.self) }), \(events.first?.written),
+                         \(notifies))
         """
     }
 
-    /// The new leaf, which also moves the session to the front of its owner's list.
-    static func advance(_ session: SessionID, owner: UserID, leaf: MessageID) -> SQL {
-        """
-        UPDATE sessions SET leaf_id = \(leaf), message_count = message_count + 2, updated_at = now(),
-               version = version + 1
-        WHERE id = \(session) AND user_id = \(owner)
-        RETURNING version
-        """
+    /// The words of `refusal`.
+    enum Refusal: String {
+        case session, parent, busy, repeated
     }
-
 }

@@ -29,10 +29,10 @@ package struct TurnStore: Sendable {
     }
 
     /// Stores the turn, the placeholder of its reply, the job, the first events of its stream and, for a first
-    /// turn, the title's job: all or nothing.
+    /// turn, the title's job: all or nothing. One round trip, unless the turn has an idempotency key or interrupts.
     ///
-    /// Workers may begin before the disk has it, because a person waits for both: `whenVisible` is told then, perhaps
-    /// again. What is returned is durable.
+    /// Workers are told with the commit and may begin before the disk has it, because a person waits for both;
+    /// `whenVisible` may be told then, perhaps again. What is returned is durable.
     ///
     /// Lock order: idempotency key, serial key, session. An ambiguous commit, and one that a crash has taken back, is
     /// found out by repeating: the job's id is the witness.
@@ -40,16 +40,23 @@ package struct TurnStore: Sendable {
         _ turn: NewTurn, whenVisible: (TurnSubmission) -> Void = { _ in }
     ) async throws(PersistenceError) -> TurnSubmission {
         var failures = 0
+        var notifies = true
         while true {
             do throws(PersistenceError) {
-                let submission = try await submitOnce(turn, isRepeated: failures > 0)
+                let attempt = try await submitOnce(turn, isRepeated: failures > 0, notifies: notifies)
+                let submission = attempt.submission
                 whenVisible(submission)
                 guard let job = submission.turn?.jobID else { return submission }
+                if attempt.isDurable { return submission }
                 if try await isDurable(job) { return submission }
                 // Found twice without its job: that is not a crash, its retention is shorter than the key's.
                 if case .repeated = submission, failures > 0 { return submission }
                 failures += 1
             } catch {
+                if error.hasNoRoomForNotifications && notifies {
+                    notifies = false
+                    continue
+                }
                 // What failed before any commit needs no repetition.
                 guard error.mayHaveCommitted || failures > 0 && error.isRetryable else { throw error }
                 failures += 1
@@ -61,6 +68,8 @@ package struct TurnStore: Sendable {
     }
 
     private static let maximumFailures = 3
+    /// Of a transaction that another one stood in the way of.
+    private static let repeats = 3
 
     private func isDurable(_ job: JobID) async throws(PersistenceError) -> Bool {
         do throws(PostgresError) {
@@ -73,144 +82,165 @@ package struct TurnStore: Sendable {
         }
     }
 
-    private func submitOnce(_ turn: NewTurn, isRepeated: Bool) async throws(PersistenceError) -> TurnSubmission {
-        let result: Result<TurnSubmission, PersistenceError>
+    private func submitOnce(
+        _ turn: NewTurn, isRepeated: Bool, notifies: Bool
+    ) async throws(PersistenceError) -> Attempt {
+        let result: Result<Attempt, PersistenceError>
         do {
-            let submission = try await database.pool.withTransaction { transaction in
-                try await store(turn, isRepeated: isRepeated, in: transaction)
+            let opening = opening(of: turn)
+            let statement = try await statement(storing: turn, opening: opening, notifies: notifies)
+            if turn.idempotencyKey == nil && turn.onBusy != .interrupt {
+                let (rows, durable) = try await database.pool.query(
+                    statement, then: DurabilityStatements.flush(with: turn.jobID), repeats: Self.repeats)
+                let submission = try await outcome(of: turn, opening, try Self.read(rows), isRepeated: isRepeated)
+                result = .success(Attempt(submission: submission, isDurable: Self.isTrue(durable)))
+            } else {
+                let submission = try await database.pool.withTransaction(repeats: Self.repeats) { transaction in
+                    if let earlier = try await earlier(turn, in: transaction) { return earlier }
+                    let stored = try Self.read(try await transaction.query(statement))
+                    return try await outcome(of: turn, opening, stored, isRepeated: isRepeated, in: transaction)
+                }
+                result = .success(Attempt(submission: submission, isDurable: false))
             }
-            result = .success(submission)
         } catch let refused as Refused {
-            result = .success(refused.submission)
+            result = .success(Attempt(submission: refused.submission, isDurable: false))
         } catch {
             result = .failure(PersistenceError(error))
         }
         return try result.get()
     }
 
-    private func store(
-        _ turn: NewTurn, isRepeated: Bool, in transaction: PostgresTransaction
-    ) async throws -> TurnSubmission {
-        let accepted = AcceptedTurn(
-            jobID: turn.jobID, messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID)
-        var opening = [DurabilityStatements.commitAsynchronously]
-        if let key = turn.idempotencyKey {
-            switch try await IdempotencyStore.claim(
-                key, job: turn.jobID, outcome: accepted.stored, in: transaction)
-            {
-            case .new: break
-            case .mismatch: return .idempotencyMismatch
-            case .existing(_, let outcome):
-                guard let earlier = AcceptedTurn(stored: outcome) else {
-                    throw PersistenceError(.internal, detail: "an idempotency outcome is no turn")
-                }
-                return .repeated(earlier)
+    /// What the turn's idempotency key stands for already; nil when the turn is to be stored.
+    private func earlier(_ turn: NewTurn, in transaction: PostgresTransaction) async throws -> TurnSubmission? {
+        guard let key = turn.idempotencyKey else { return nil }
+        let claim = try await IdempotencyStore.claim(
+            key, job: turn.jobID, outcome: turn.accepted.stored, in: transaction)
+        switch claim {
+        case .new: return nil
+        case .mismatch: return .idempotencyMismatch
+        case .existing(_, let outcome):
+            guard let earlier = AcceptedTurn(stored: outcome) else {
+                throw PersistenceError(.internal, detail: "an idempotency outcome is no turn")
             }
+            return .repeated(earlier)
         }
-        let gates = try await gates(of: turn, in: transaction)
-        // A person waits for the first word: what need not wait for an answer travels together.
-        let job = job(of: turn, gate: gates.reply)
-        opening += PostgresJobQueue.enqueueing(job, at: clock.now)
-        opening.append(TurnStatements.lockSession(turn.sessionID, owner: turn.userID))
-        let answers = try await transaction.pipeline(opening)
-        guard let enqueued = answers.dropFirst().first, let session = answers.last,
-            let place = try PostgresJobQueue.placing(of: job, in: enqueued).place
-        else {
-            // The id is known: a commit of ours whose answer was lost.
-            throw Refused(
-                submission: isRepeated
-                    ? .accepted(accepted, wake: [.chat, .title], interrupted: [], events: []) : .repeated(accepted))
-        }
-        guard let (leaf, count, source) = try session.decodeFirst(MessageID?.self, Int32.self, String.self) else {
-            throw Refused(submission: .sessionNotFound)
-        }
-        if place == .behind && turn.onBusy == .reject { throw Refused(submission: .busy) }
-        let parent = try await self.parent(of: turn, leaf: leaf, in: transaction)
+    }
 
-        var wake: Set<Lane> = place == .ready ? [.chat] : []
-        var interrupted: [Lease] = []
-        var events: [StampedEvent] = []
-        var statements = [
-            TurnStatements.insert(turn, parent: parent, parts: StoredJSON.text(turn.parts)),
-            TurnStatements.advance(turn.sessionID, owner: turn.userID, leaf: turn.messageID),
-        ]
-        if place == .behind {
-            if turn.onBusy == .interrupt {
-                let stopped = try await stop(turn.sessionID, owner: turn.userID, except: turn.jobID, in: transaction)
-                wake.formUnion(stopped.wake)
-                (interrupted, events) = (stopped.running, stopped.events)
-            }
-            statements.append(appendQueued(turn.jobID))
+    private struct Attempt {
+        let submission: TurnSubmission
+        /// Known to be; false says nothing.
+        let isDurable: Bool
+    }
+
+    private static func isTrue(_ answer: Result<PostgresRows, PostgresError>) -> Bool {
+        do throws(PostgresError) { return try answer.get().decodeFirst(Bool.self) ?? false } catch { return false }
+    }
+
+    private struct Stored {
+        let isBehind: Bool
+        let refusal: TurnStatements.Refusal?
+        let version: Int64?
+    }
+
+    private static func read(_ rows: PostgresRows) throws -> Stored {
+        guard let (place, refusal, version) = try rows.decodeFirst(Int16?.self, String?.self, Int64?.self) else {
+            throw PersistenceError(.internal, detail: "a submission was not answered")
         }
-        if turn.wantsTitle && count == 0 && source == TitleSource.default.rawValue {
-            var title = NewJob(
+        return Stored(
+            isBehind: place.flatMap(PostgresJobQueue.Place.init) == .behind,
+            refusal: refusal.flatMap(TurnStatements.Refusal.init), version: version)
+    }
+
+    /// The transaction is that of a turn that takes back what it has done when it is refused, or interrupts others.
+    private func outcome(
+        of turn: NewTurn, _ opening: [StampedEvent], _ stored: Stored, isRepeated: Bool,
+        in transaction: PostgresTransaction? = nil
+    ) async throws -> TurnSubmission {
+        switch stored.refusal {
+        // The id is known: a commit of ours whose answer was lost.
+        case .repeated where isRepeated:
+            throw Refused(
+                submission: .accepted(turn.accepted, opening: [], stopped: StoppedTurns()))
+        case .repeated: throw Refused(submission: .repeated(turn.accepted))
+        case .session: throw Refused(submission: .sessionNotFound)
+        case .parent: throw Refused(submission: .parentNotFound)
+        case .busy: throw Refused(submission: .busy)
+        case nil: break
+        }
+        // In the order in which the versions were raised.
+        if let version = stored.version {
+            let change = SessionChange(
+                session: turn.sessionID, version: version, kind: .messages([turn.userMessageID, turn.messageID]))
+            if let transaction {
+                transaction.afterCommit { [queue] in queue.onSessionChange(change) }
+            } else {
+                queue.onSessionChange(change)
+            }
+        }
+        var stopped = StoppedTurns()
+        if stored.isBehind, turn.onBusy == .interrupt, let transaction {
+            stopped = try await stop(turn.sessionID, owner: turn.userID, except: turn.jobID, in: transaction)
+        }
+        let shown = stored.isBehind ? opening : opening.dropLast()
+        return .accepted(turn.accepted, opening: shown.map(\.event), stopped: stopped)
+    }
+
+    /// What the stream begins with. Behind another, it says so: no worker will.
+    private func opening(of turn: NewTurn) -> [StampedEvent] {
+        let start = StreamStart(
+            messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID,
+            jobID: turn.jobID)
+        return PostgresJobQueue.opening(
+            [.start(start), .queued(StreamQueued(reason: "session_busy"))], of: turn.jobID, at: clock.now)
+    }
+
+    private func statement(
+        storing turn: NewTurn, opening: [StampedEvent], notifies: Bool
+    ) async throws -> SQL {
+        let gates = try await gates(of: turn)
+        var reply = NewJob(
+            id: turn.jobID, kind: .chat, lane: .chat, userID: turn.userID, serialKey: SerialKey(turn.sessionID),
+            payload: ChatPayload(
+                sessionID: turn.sessionID, messageID: turn.messageID, userMessageID: turn.userMessageID,
+                modelID: turn.modelID, parameters: turn.parameters
+            ).json)
+        reply.gate = gates.reply
+        reply.runLimit = turn.runLimit
+        var title: NewJob?
+        if turn.wantsTitle {
+            title = NewJob(
                 id: turn.titleJobID, kind: .title, lane: .title, userID: turn.userID,
                 payload: TitlePayload(sessionID: turn.sessionID, userMessageID: turn.userMessageID).json)
-            title.gate = gates.title
-            statements += PostgresJobQueue.enqueueing(title, at: clock.now)
-            wake.insert(.title)
+            title?.gate = gates.title
         }
-        let results = try await transaction.pipeline(statements)
-        // The second of them is the session's.
-        try queue.tell(
-            (turn.sessionID, .messages([turn.userMessageID, turn.messageID])), raised: results[1], in: transaction)
-        return .accepted(accepted, wake: wake, interrupted: interrupted, events: events)
+        return TurnStatements.submit(turn, reply: reply, title: title, events: opening, notifies: notifies)
     }
 
     /// The places in line of the reply and of a title. Costs nothing while no provider has one of its own.
-    private func gates(
-        of turn: NewTurn, in transaction: PostgresTransaction
-    ) async throws -> (reply: Int16, title: Int16) {
+    private func gates(of turn: NewTurn) async throws -> (reply: Int16, title: Int16) {
         guard let gates, !gates.isEmpty else { return (0, 0) }
         var model = turn.modelID
         if model == nil {
             model =
-                try await transaction.query(
+                try await database.pool.query(
                     ProviderStatements.sessionModel(turn.sessionID, owner: turn.userID)
                 ).decodeFirst(ModelID?.self) ?? nil
         }
         let reply = gates.gate(of: model ?? turn.defaultModelID)
         return (reply, turn.titleModelID.map { gates.gate(of: $0) } ?? reply)
     }
+}
 
-    private func job(of turn: NewTurn, gate: Int16) -> NewJob {
-        var job = NewJob(
-            id: turn.jobID, kind: .chat, lane: .chat, userID: turn.userID, serialKey: SerialKey(turn.sessionID),
-            payload: ChatPayload(
-                sessionID: turn.sessionID, messageID: turn.messageID, userMessageID: turn.userMessageID,
-                modelID: turn.modelID, parameters: turn.parameters
-            ).json)
-        job.gate = gate
-        job.runLimit = turn.runLimit
-        job.openingEvents = [
-            .start(
-                StreamStart(
-                    messageID: turn.messageID, userMessageID: turn.userMessageID, sessionID: turn.sessionID,
-                    jobID: turn.jobID))
-        ]
-        return job
+extension NewTurn {
+    /// What it is once it is stored.
+    fileprivate var accepted: AcceptedTurn {
+        AcceptedTurn(jobID: jobID, messageID: messageID, userMessageID: userMessageID, sessionID: sessionID)
     }
+}
 
-    private func parent(
-        of turn: NewTurn, leaf: MessageID?, in transaction: PostgresTransaction
-    ) async throws -> MessageID? {
-        guard let wanted = turn.parentMessageID else { return leaf }
-        let exists = try await transaction.query(
-            TurnStatements.messageExists(wanted, session: turn.sessionID, owner: turn.userID)
-        ).decodeFirst(Bool.self)
-        if exists != true { throw Refused(submission: .parentNotFound) }
-        return wanted
-    }
-
-    /// `queued` with cursor 0.2: written with the job, because no worker will say it.
-    private func appendQueued(_ job: JobID) -> SQL {
-        let event = StampedEvent(
-            job: job,
-            event: LoggedEvent(
-                .queued(StreamQueued(reason: "session_busy")), at: StreamCursor(lease: 0, sequence: 2)),
-            written: clock.now)
-        return EventStatements.appendUnfenced([event], of: job)
-    }
+extension PersistenceError {
+    /// Listeners have not read for so long that the database takes no more notifications (`too_many_…`, 54000).
+    fileprivate var hasNoRoomForNotifications: Bool { underlying?.sqlState == "54000" }
 }
 
 extension AcceptedTurn {

@@ -13,6 +13,28 @@ extension PostgresConnection {
         return rows
     }
 
+    /// Runs two statements as two transactions, the second right behind the first and whatever became of it: one round
+    /// trip.
+    ///
+    /// - Returns: what each came to, as ``query(_:deadline:)`` would tell it.
+    package func query(
+        _ sql: SQL, then second: SQL, deadline: ContinuousClock.Instant? = nil
+    ) async -> (Result<PostgresRows, PostgresError>, Result<PostgresRows, PostgresError>) {
+        await together {
+            await self.answer(to: sql, deadline: deadline)
+        } _: {
+            await answer(to: second, deadline: deadline)
+        }
+    }
+
+    private func answer(
+        to sql: SQL, deadline: ContinuousClock.Instant?
+    ) async -> Result<PostgresRows, PostgresError> {
+        do throws(PostgresError) { return .success(try await query(sql, deadline: deadline)) } catch {
+            return .failure(error)
+        }
+    }
+
     /// Runs one statement for its effect.
     ///
     /// - Returns: the rows it affected.
@@ -67,7 +89,7 @@ extension PostgresConnection {
     private func wait(
         _ number: UInt64, _ body: Exchange.Body, _ owner: UInt64?, _ deadline: ContinuousClock.Instant?, shielded: Bool
     ) async -> Exchange.Answer {
-        await withCheckedContinuation { answer in
+        await withContinuation { answer in
             submit(number, body, owner, deadline, answer)
             // A cancellation that came before found nothing to give up.
             if !shielded, Task.isCancelled { giveUp(number, .task) }

@@ -122,6 +122,28 @@ package final class PostgresPool: Service {
         return try await loan.connection.query(sql, deadline: deadline)
     }
 
+    /// Borrows for two transactions of a statement each; see ``PostgresConnection/query(_:then:deadline:)``.
+    ///
+    /// With `repeats`, both are run again when the first failed for another transaction's sake (40001, 40P01), so many
+    /// times at most.
+    ///
+    /// - Throws: what the first came to.
+    package func query(
+        _ sql: SQL, then second: SQL, repeats: Int = 0, deadline: ContinuousClock.Instant? = nil
+    ) async throws(PostgresError) -> (PostgresRows, Result<PostgresRows, PostgresError>) {
+        let loan = try await borrow(deadline)
+        defer { giveBack(loan) }
+        var left = repeats
+        while true {
+            let (before, after) = await loan.connection.query(sql, then: second, deadline: deadline)
+            do throws(PostgresError) { return (try before.get(), after) } catch {
+                guard error.isSerializationFailure && left > 0 && !Task.isCancelled else { throw error }
+                left -= 1
+                metrics.repeats.increment()
+            }
+        }
+    }
+
     /// Borrows for one statement; returns the rows it affected.
     @discardableResult
     package func execute(

@@ -31,10 +31,10 @@ extension ChatRun {
     }
 
     /// The provider charges for what it has said, though the next run says it anew. A call without an answer keeps the
-    /// row that it began with.
+    /// row that it began with, if it got one.
     private func charge(_ state: State) -> RunEffect {
         let hasAnswer = !state.progress.text.isEmpty || state.progress.reported != nil
-        guard let call = state.call, hasAnswer else { return .none }
+        guard let call = state.call, hasAnswer || !state.isCallOpen else { return .none }
         return .usage(call, usage(state))
     }
 

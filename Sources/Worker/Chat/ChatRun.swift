@@ -3,6 +3,7 @@ import Chat
 import Jobs
 import Persistence
 import Providers
+import Runtime
 import Synchronization
 
 /// One run of a turn: loads the thread, asks the provider, hands every piece to the stream.
@@ -12,6 +13,8 @@ final class ChatRun: JobRun {
         var progress = ReplyProgress()
         var context: ChatContext?
         var call: ProviderCall?
+        /// Whether the call's row is in the ledger.
+        var isCallOpen = false
     }
 
     let job: ClaimedJob
@@ -42,22 +45,23 @@ final class ChatRun: JobRun {
         do throws(ProviderError) { admitted = try await context.provider.admit(context.request) } catch {
             throw JobFailure(error)
         }
-        try await beginCall(1, payload, context)
-        let settings = services.settings.current
-        if settings.usageEmit && !settings.usageProviderOnly {
-            try await write(.usage(context.plan.estimatedUsage()))
-        }
         try await answer(payload, context, admitted)
         return nil
     }
 
-    /// Every call that a provider may charge for has its row in the ledger before it is made.
+    /// Every call that a provider may charge for has its row in the ledger before it shows anything; one that comes to
+    /// nothing before that is charged for at the end of the run.
     private func beginCall(
         _ number: Int16, _ payload: ChatPayload, _ context: ChatContext
     ) async throws(JobFailure) {
         let call = ProviderCall(
             lease: job.lease, number: number, userID: job.userID, sessionID: payload.sessionID,
             messageID: payload.messageID, model: context.model.fields.model, provider: context.provider.name)
+        state.withLock { state in
+            state.context = context
+            state.call = call
+            state.isCallOpen = false
+        }
         do throws(PersistenceError) {
             try await services.replies.begin(
                 payload.messageID, call, promptTokens: context.plan.promptTokens,
@@ -65,10 +69,26 @@ final class ChatRun: JobRun {
         } catch {
             throw JobFailure(reading: error)
         }
-        state.withLock { state in
-            state.context = context
-            state.call = call
+        state.withLock { $0.isCallOpen = true }
+        let settings = services.settings.current
+        if number == 1 && settings.usageEmit && !settings.usageProviderOnly {
+            try await write(.usage(context.plan.estimatedUsage()))
         }
+    }
+
+    /// The provider thinks while the database writes: nobody waits for both, one after the other.
+    private func ask(
+        _ call: ProtectedCall, _ payload: ChatPayload, _ context: ChatContext,
+    ) async throws(JobFailure) -> Result<ProviderStream, ProviderError> {
+        let (opened, pieces) = await together { () async -> Result<Void, JobFailure> in
+            do throws(JobFailure) { return .success(try await self.beginCall(1, payload, context)) } catch {
+                return .failure(error)
+            }
+        } _: { () async -> Result<ProviderStream, ProviderError> in
+            do throws(ProviderError) { return .success(try await call.stream()) } catch { return .failure(error) }
+        }
+        try opened.get()
+        return pieces
     }
 
     private var restartReason: String { job.crashes > 0 ? "worker_lost" : "retry" }
@@ -77,8 +97,9 @@ final class ChatRun: JobRun {
     private func answer(
         _ payload: ChatPayload, _ context: ChatContext, _ call: ProtectedCall
     ) async throws(JobFailure) {
+        let pieces = try await ask(call, payload, context)
         do throws(ProviderError) {
-            try await readStream(call)
+            try await read(try pieces.get())
         } catch {
             guard Self.mayAskForWhole(after: error) else { throw JobFailure(error) }
             // A stream that was refused cost nothing: its row serves for the second call too.
@@ -94,8 +115,7 @@ final class ChatRun: JobRun {
         }
     }
 
-    private func readStream(_ call: ProtectedCall) async throws(ProviderError) {
-        let pieces = try await call.stream()
+    private func read(_ pieces: ProviderStream) async throws(ProviderError) {
         for try await batch in pieces {
             for event in batch {
                 do throws(JobFailure) { try await take(event) } catch {

@@ -48,7 +48,7 @@ struct EventLogTests {
         let session = try await fixture.session()
         let turn = fixture.turn(in: session.id)
         let store = TurnStore(database: database.database, queue: database.queue, clock: database.clock)
-        guard case .accepted(let accepted, _, _, _) = try await store.submit(turn) else { throw NotAccepted() }
+        guard case .accepted(let accepted, _, _) = try await store.submit(turn) else { throw NotAccepted() }
         return (fixture, accepted)
     }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
+import Observability
 import Persistence
 import Postgres
+import Runtime
 import TestSupport
 import Testing
 
@@ -30,7 +32,7 @@ struct TurnStoreTests {
         }
 
         func accept(_ change: (inout NewTurn) -> Void = { _ in }) async throws -> AcceptedTurn {
-            guard case .accepted(let turn, _, _, _) = try await submit(change) else { throw NotAccepted() }
+            guard case .accepted(let turn, _, _) = try await submit(change) else { throw NotAccepted() }
             return turn
         }
 
@@ -65,10 +67,11 @@ struct TurnStoreTests {
 
     @Test func `a first turn is stored with its reply, its job and a title's job`() async throws {
         try await with { test in
-            guard case .accepted(let turn, let wake, let interrupted, let events) = try await test.submit() else {
+            guard case .accepted(let turn, let opening, let stopped) = try await test.submit() else {
                 throw NotAccepted()
             }
-            #expect(wake == [.chat, .title] && interrupted.isEmpty && events.isEmpty)
+            #expect(stopped.count == 0)
+            #expect(try await EventLogReader(pool: test.database.pool).read(turn.jobID, after: .beginning) == opening)
             let reply = try #require(try await test.fixture.messages.find(job: turn.jobID, user: test.fixture.user))
             #expect(reply.id == turn.messageID && reply.parentID == turn.userMessageID && reply.role == .assistant)
             #expect(try await test.kinds(turn.jobID) == [.start])
@@ -82,6 +85,39 @@ struct TurnStoreTests {
             #expect(try await test.count("jobs") == 3)
             let user = try await test.fixture.messages.find(second.userMessageID, user: test.fixture.user)
             #expect(user?.message.parentID == turn.messageID)
+        }
+    }
+
+    @Test func `workers hear of a turn with its commit, and of a title only when there is one to make`() async throws {
+        try await with { test in
+            let heard = BoundedChannel<String>(capacity: 16)
+            let listener = PostgresListener(
+                test.database.configuration, channels: ["jobs", "marker"], on: try TestCluster.loops.get().next(),
+                blocking: TestCluster.blocking, logger: .discard, metrics: MetricsRegistry(),
+                callbacks: PostgresListener.Callbacks(
+                    onNotification: { channel, payload in _ = heard.send("\(channel) \(payload)") },
+                    onConnected: { _ = heard.send("connected") }))
+            let shutdown = ShutdownSignal()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await listener.run(shutdown) }
+                #expect(await heard.nextBatch() == ["connected"])
+                func notices() async throws -> [String] {
+                    try await test.database.pool.execute("SELECT pg_notify('marker', '')")
+                    var all: [String] = []
+                    while all.last != "marker " { all += await heard.nextBatch() }
+                    return all.dropLast()
+                }
+                _ = try await test.accept()
+                #expect(try await notices() == ["jobs 0", "jobs 1"])
+                // Behind the first there is nothing to run.
+                _ = try await test.accept()
+                #expect(try await notices().isEmpty)
+                _ = try await test.turns.submit(
+                    test.fixture.turn(in: test.fixture.session().id) { $0.wantsTitle = false })
+                #expect(try await notices() == ["jobs 0"])
+                shutdown.trigger()
+                try await group.waitForAll()
+            }
         }
     }
 
@@ -136,9 +172,12 @@ struct TurnStoreTests {
             let running = isRunning ? try await test.claim() : []
             guard case .busy = try await test.submit({ $0.onBusy = .reject }) else { throw NotAccepted() }
             #expect(try await test.count("messages") == 2)
-            guard case .accepted(let second, let wake, _, _) = try await test.submit() else { throw NotAccepted() }
-            #expect(wake.isEmpty)
-            #expect(try await test.kinds(second.jobID) == [.start, .queued])
+            guard case .accepted(let second, let opening, let stopped) = try await test.submit() else {
+                throw NotAccepted()
+            }
+            #expect(stopped.count == 0)
+            #expect(opening.map(\.kind) == [.start, .queued])
+            #expect(try await EventLogReader(pool: test.database.pool).read(second.jobID, after: .beginning) == opening)
             guard isRunning else { return }
             #expect(try await test.claim().isEmpty)
             #expect(running.map(\.lease.job) == [first.jobID])
@@ -154,14 +193,12 @@ struct TurnStoreTests {
             let running = isRunning ? try await test.claim() : []
             let waiting = try await test.accept()
             guard
-                case .accepted(let turn, let wake, let interrupted, let events) = try await test.submit({
-                    $0.onBusy = .interrupt
-                })
+                case .accepted(let turn, _, let stopped) = try await test.submit({ $0.onBusy = .interrupt })
             else { throw NotAccepted() }
-            #expect(interrupted == running.map(\.lease))
+            #expect(stopped.running == running.map(\.lease))
             #expect(try await test.state(waiting.jobID) == .cancelled)
-            #expect(Set(events.map(\.job)) == (isRunning ? [waiting.jobID] : [first.jobID, waiting.jobID]))
-            #expect(wake.contains(.chat) == !isRunning)
+            #expect(Set(stopped.events.map(\.job)) == (isRunning ? [waiting.jobID] : [first.jobID, waiting.jobID]))
+            #expect(stopped.wake.contains(.chat) == !isRunning)
             if isRunning {
                 #expect(try await test.claim().isEmpty)
                 #expect(
@@ -200,7 +237,7 @@ struct TurnStoreTests {
     @Test func `a turn repeated with its own ids is stored once`() async throws {
         try await with { test in
             let turn = test.fixture.turn(in: test.session)
-            guard case .accepted(let first, _, _, _) = try await test.turns.submit(turn),
+            guard case .accepted(let first, _, _) = try await test.turns.submit(turn),
                 case .repeated(let again) = try await test.turns.submit(turn)
             else { throw NotAccepted() }
             #expect(first == again)
@@ -219,7 +256,7 @@ struct TurnStoreTests {
             var acceptedCount = 0
             for result in results {
                 switch result {
-                case .accepted(let turn, _, _, _):
+                case .accepted(let turn, _, _):
                     acceptedCount += 1
                     turns.insert(turn)
                 case .repeated(let turn): turns.insert(turn)

@@ -140,7 +140,7 @@ struct SessionChangeTests {
         }
     }
 
-    @Test func `what is stopped in line is told, and what is interrupted before what interrupts it`() async throws {
+    @Test func `what is stopped in line is told, and what is interrupted after what interrupts it`() async throws {
         try await with { test in
             let first = try await test.submit()
             _ = test.told.take()
@@ -150,8 +150,8 @@ struct SessionChangeTests {
             let third = try await test.submit { $0.onBusy = .interrupt }
             #expect(
                 try await test.changes(after: 3) == [
-                    .messages([second.userMessageID, second.messageID]), .messages([second.messageID]),
-                    .messages([third.userMessageID, third.messageID]),
+                    .messages([second.userMessageID, second.messageID]),
+                    .messages([third.userMessageID, third.messageID]), .messages([second.messageID]),
                 ])
         }
     }

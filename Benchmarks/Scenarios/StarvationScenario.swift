@@ -20,7 +20,8 @@ struct StarvationScenario: Scenario {
 
     /// As in `pickup`: longer than the window in which the notifier gathers.
     private static let interval = Duration.milliseconds(20)
-    private static let warmUp = 30
+    /// Two seconds, in which the disk comes to rest as well.
+    private static let warmUp = 100
     /// How long an embedding holds its slot: so uneven that they do not end together.
     private static let holds = (50...150).map { NoopHandler.holdPayload(.milliseconds($0)) }
 
@@ -78,6 +79,7 @@ struct StarvationScenario: Scenario {
     }
 
     private static func enqueue(_ count: Int, _ queue: BenchmarkQueue, payload: (Int) -> [UInt8]) async throws {
+        guard count > 0 else { return }
         for start in stride(from: 0, to: count, by: 10_000) {
             let jobs = (start..<min(start + 10_000, count)).map { queue.noop(payload: payload($0)) }
             queue.notifier.wake(try await queue.queue.enqueue(jobs).wake)

@@ -114,7 +114,7 @@ struct HeldTransactionScenario: Scenario {
 
     /// What the maintenance of a worker does to the log's partitions, over and over.
     ///
-    /// - Returns: how often it could not get its lock.
+    /// - Returns: how often the transaction stood in its way.
     private static func upkeep(_ queue: BenchmarkQueue, for stretch: Duration) async throws -> Int {
         let end = ContinuousClock.now + stretch
         var refusals = 0
@@ -125,15 +125,13 @@ struct HeldTransactionScenario: Scenario {
         return refusals
     }
 
-    /// - Returns: whether it got its locks.
+    /// - Returns: whether nothing stood in its way.
     private static func keepPartitions(_ queue: BenchmarkQueue) async throws -> Bool {
-        do throws(PostgresError) {
-            try await queue.pool.execute("SELECT ensure_event_partitions('6 hours', '48 hours')")
-            try await queue.pool.execute("SELECT drop_event_partition(clock_timestamp() - interval '24 hours')")
+        do throws(PersistenceError) {
+            try await EventPartitions(database: Database(queue.pool)).keep(retention: .seconds(86_400))
             return true
         } catch {
-            // The lock's time-out.
-            guard error.sqlState == "55P03" else { throw error }
+            guard error.isRetryable else { throw error }
             return false
         }
     }

@@ -19,7 +19,8 @@ enum Scenarios {
     /// In the order in which `ops/bench all` runs them.
     static let all: [any Scenario] = [
         FirstTokenScenario(), TokenDelayScenario(), StreamCapacityScenario(), FiveHundredStreamsScenario(),
-        CostScenario(), PickupScenario(), BurnDownScenario(), EnqueueScenario(), RecoveryScenario(),
+        CostScenario(), PickupScenario(), StarvationScenario(), BurnDownScenario(), EnqueueScenario(),
+        RecoveryScenario(),
         IdleViewersScenario(), MemoryScenario(), HeldTransactionScenario(), SoakScenario(), InstructionsScenario(),
         BuildScenario(),
     ]

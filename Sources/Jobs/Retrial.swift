@@ -3,8 +3,8 @@ package import Chat
 
 /// What became of a wish to try a job again.
 package enum Retrial: Sendable, Hashable {
-    /// It is in line again, or behind its serial key. Wake the lanes.
-    case linedUp(wake: Set<Lane>)
+    /// It is in line again, or behind its serial key. Wake the lanes, and announce what stands in the log now.
+    case linedUp(wake: Set<Lane>, events: [StampedEvent] = [])
     /// It has not ended, or another wish was first: nothing to do.
     case alreadyUnfinished
     /// It was completed.

@@ -41,7 +41,7 @@ enum Program {
         case .config: write(ConfigurationTable.text)
         case .migrateUp, .migrateDown, .migrateStatus:
             write(try await MigrateCommand(command).run(try configuration()))
-        case .adminQueue, .adminWorkers:
+        case .adminQueue, .adminWorkers, .adminWeights, .adminSetWeight:
             write(try await AdminCommand(command).run(try configuration()))
         case .serve, .work, .all:
             exit(try await ServiceCommand(command, signals).run(try configuration()))

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import Chat
 import JSON
+import Persistence
+import Postgres
 import TestSupport
 import Testing
 
@@ -46,6 +49,53 @@ extension EndToEnd {
                 #expect(shown.map { $0["id"] } == workers.map { $0["id"] })
                 for wrong in [["admin"], ["admin", "nothing"], ["admin", "queue", "more"]] {
                     let (status, lines) = try await SwitchyardProcess.output(wrong, database: deployment.database)
+                    #expect(status == .exited(64))
+                    #expect(lines.first?.contains("usage") == true)
+                }
+            }
+        }
+
+        @Test func `the command line sets the weights of tenants and shows them`() async throws {
+            try await TestDatabase.withMigrated { database in
+                let name = try #require(
+                    try await database.pool.query("SELECT current_database()::text").decodeFirst(String.self))
+                let (user, stranger) = (UserID(high: 1, low: 7), UserID(high: 1, low: 8))
+                _ = try await UserStore(database: database.database)
+                    .create(NewUser(id: user, username: "otter", passwordHash: "hash"))
+                func admin(_ words: String...) async throws -> (status: ChildProcess.ExitStatus, lines: [String]) {
+                    try await SwitchyardProcess.output(["admin"] + words, database: name)
+                }
+                func weights() async throws -> JSONValue {
+                    try JSONParser.parse(try await admin("weights").lines.first ?? "")
+                }
+                #expect(try await weights() == [])
+                for (word, weight) in [("0.01", 0.01), ("10", 10), ("2.5", 2.5)] {
+                    let (status, lines) = try await admin("weight", "\(user)", word)
+                    #expect(status == .exited(0))
+                    #expect(try JSONParser.parse(lines.first ?? "")["weight"]?.doubleValue == weight)
+                    #expect(try await weights().arrayValue?.map { $0["userId"]?.stringValue } == ["\(user)"])
+                    #expect(try await weights().arrayValue?.map { $0["weight"]?.doubleValue } == [weight])
+                }
+                for word in ["0.009", "10.1", "nan", "inf", "-1", "much", ""] {
+                    let (status, lines) = try await admin("weight", "\(user)", word)
+                    #expect(status == .exited(64))
+                    #expect(lines.first?.contains("is no weight, which is a number from 0.01 to 10.0") == true)
+                }
+                let (status, lines) = try await admin("weight", "\(stranger)", "2")
+                #expect(status == .exited(1))
+                #expect(lines == ["switchyard: there is no user \(stranger)"])
+                let (wrong, words) = try await admin("weight", "otter", "2")
+                #expect(wrong == .exited(64))
+                #expect(words.first?.contains("is no user's id") == true)
+                #expect(try await weights().arrayValue?.count == 1)
+                for id in [user, stranger] {
+                    let (status, lines) = try await admin("weight", "\(id)", "default")
+                    #expect(status == .exited(0))
+                    #expect(try JSONParser.parse(lines.first ?? "")["weight"]?.doubleValue == 1)
+                }
+                #expect(try await weights() == [])
+                for words in [["weight"], ["weight", "\(user)"], ["weights", "more"]] {
+                    let (status, lines) = try await SwitchyardProcess.output(["admin"] + words, database: name)
                     #expect(status == .exited(64))
                     #expect(lines.first?.contains("usage") == true)
                 }

@@ -62,8 +62,9 @@ struct AdminRoutes: Sendable {
         let id: JobID = try request.pathID()
         let outcome = try await APIError.mapping { try await services.queue.retry(id, owner: nil) }
         switch outcome {
-        case .linedUp(let lanes):
+        case .linedUp(let lanes, let events):
             services.notifier.wake(lanes)
+            services.notifier.announce(events)
             services.overviews.forget()
             services.logger.info("a job is tried again by hand", [.jobID: .string(id.description)])
         case .alreadyUnfinished: throw APIError(.conflict, "This job has not ended.")

@@ -43,6 +43,8 @@ extension StreamHub {
     func watched(_ id: JobID, _ session: SessionID? = nil, _ state: JobState? = nil) -> WatchedJob {
         let job = jobs[id] ?? WatchedJob(id, state: state, heardAt: .now)
         job.wait.learned(state)
+        // What it was before a retry by hand, perhaps; who comes has looked later.
+        if let state, !state.isEnd { job.hasEnded = false }
         jobs[id] = job
         connect(job, to: session)
         return job
@@ -73,6 +75,11 @@ extension StreamHub {
     private func deliver(_ arrival: StreamNotification.Arrival, to job: WatchedJob) {
         if arrival.kind?.isTerminal == true { release(job, .ended) }
         job.wait.saw(arrival.kind, at: arrival.cursor)
+        if arrival.kind == .queued, job.hasEnded {
+            // It is tried again by hand: a reader that has not come to the end yet is not to be ended there.
+            job.hasEnded = false
+            checkEnd(of: job)
+        }
         guard !job.subscribers.isEmpty else { return }
         if let kind = arrival.kind, let data = arrival.data {
             let event = RelayedEvent(LoggedEvent(cursor: arrival.cursor, kind: kind, data: data))

@@ -39,7 +39,4 @@ package struct KeyRing: Sendable {
         }
         throw CryptographyError(.boxTampered)
     }
-
-    /// Whether a box should be sealed again, because its key is no longer the current one.
-    package func needsResealing(_ box: SealedBox) -> Bool { box.keyID != current.id }
 }

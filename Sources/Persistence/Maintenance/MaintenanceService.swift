@@ -119,11 +119,7 @@ package final class MaintenanceService: Service {
     }
 
     private func keepPartitions() async throws {
-        _ = try await database.query(MaintenanceStatements.ensurePartitions)
-        let seconds = eventRetention.components.seconds
-        while true {
-            let rows = try await database.query(MaintenanceStatements.dropPartition(retentionSeconds: seconds))
-            guard let name: String = try rows.decodeFirst(String?.self) ?? nil else { return }
+        try await EventPartitions(database: database).keep(retention: eventRetention) { name in
             logger.info("token log partition dropped", [.reason: "\(name)"])
         }
     }

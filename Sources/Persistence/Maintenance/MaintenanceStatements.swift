@@ -4,9 +4,6 @@ import Postgres
 
 /// What keeps the tables in shape.
 enum MaintenanceStatements {
-    /// Partitions of the token log for the next two days, six hours each; returns how many were made.
-    static let ensurePartitions: SQL = "SELECT ensure_event_partitions('6 hours', '48 hours')"
-
     /// Begins a recurring step for all processes: of those that ask at the same time one gets a row, and no other until
     /// the interval is over. A time in the future is that of another clock. Index: schedules_pkey.
     static func beginTick(_ name: String, intervalSeconds: Int64) -> SQL {
@@ -49,10 +46,5 @@ enum MaintenanceStatements {
         )
         SELECT (SELECT count(*) FROM gone), (SELECT id FROM page ORDER BY id DESC LIMIT 1)
         """
-    }
-
-    /// Drops one partition of the token log that is older than the retention; null when there is none.
-    static func dropPartition(retentionSeconds: Int64) -> SQL {
-        "SELECT drop_event_partition(clock_timestamp() - \(retentionSeconds) * interval '1 second')"
     }
 }

@@ -12,7 +12,8 @@ extension PostgresJobQueue {
         let outcome: Retrial?
     }
 
-    /// See ``JobQueue``. One transaction; what a reply's readers were told as its last is replaced by `queued`.
+    /// See ``JobQueue``. One transaction; what a reply's readers were told as its last is replaced by `queued`, and pages
+    /// that show it are told after the commit.
     package func retry(_ job: JobID, owner: UserID?) async throws(JobQueueError) -> Retrial {
         try await mapping {
             while true {
@@ -53,10 +54,15 @@ extension PostgresJobQueue {
             RetryStatements.lineUp(job, isHead: isHead), RetryStatements.reopenReply(job),
             RetryStatements.reopenLog(job, with: queued, since: job.madeAt),
         ])
-        if let (session, user) = try results[1].decodeFirst(SessionID.self, UserID.self) {
-            try await transaction.execute(ReplyStatements.touchSession(session, owner: user))
+        if let (message, session, user) = try results[1].decodeFirst(MessageID.self, SessionID.self, UserID.self) {
+            let raised = try await transaction.query(ReplyStatements.touchSession(session, owner: user))
+            try tell((session, .messages([message])), raised: raised, in: transaction)
         }
-        return .linedUp(wake: Set(try results[0].decode(Int16.self).compactMap(Lane.init)))
+        let events = try results[2].decode(Int64.self, Int32.self, Timestamp.self).map { lease, sequence, written in
+            let cursor = StreamCursor(lease: lease, sequence: sequence)
+            return StampedEvent(job: job, event: LoggedEvent(queued, at: cursor), written: written)
+        }
+        return .linedUp(wake: Set(try results[0].decode(Int16.self).compactMap(Lane.init)), events: events)
     }
 
     /// See ``JobQueue``.

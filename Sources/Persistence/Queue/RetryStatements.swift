@@ -70,17 +70,18 @@ enum RetryStatements {
         """
         UPDATE messages SET status = 'queued', content = '', finish_reason = NULL, error_code = NULL,
                error_message = NULL, usage = NULL
-        WHERE job_id = \(job) RETURNING session_id, user_id
+        WHERE job_id = \(job) RETURNING id, session_id, user_id
         """
     }
 
     /// Puts another event in the place of the one that told readers that nothing follows; the log stays without gaps.
-    /// Index: events' primary key.
+    /// Returns the places. Index: events' primary key.
     static func reopenLog(_ job: JobID, with event: StreamEvent, since: Timestamp) -> SQL {
         """
         UPDATE events SET kind = \(event.kind.rawValue), data = \(String(decoding: event.json, as: UTF8.self))
         WHERE job = \(job) AND written >= \(since)
           AND kind IN (\(StreamEventKind.complete.rawValue), \(StreamEventKind.error.rawValue))
+        RETURNING lease, seq, written
         """
     }
 }

@@ -38,6 +38,9 @@ package struct Migration: Sendable {
         Migration(
             8, "worker_news", up: PackageResources.m0008_worker_news_up_sql,
             down: PackageResources.m0008_worker_news_down_sql),
+        Migration(
+            9, "upkeep", up: PackageResources.m0009_upkeep_up_sql,
+            down: PackageResources.m0009_upkeep_down_sql),
         Migration(11, "turns", up: PackageResources.m0011_turns_up_sql, down: PackageResources.m0011_turns_down_sql),
     ]
 }

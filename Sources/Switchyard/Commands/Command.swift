@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Chat
+import Persistence
 
 /// What the program was asked to do.
 enum Command: Equatable {
@@ -15,6 +17,10 @@ enum Command: Equatable {
     case adminQueue
     /// The workers as administrators see them.
     case adminWorkers
+    /// The weights of tenants that were set.
+    case adminWeights
+    /// Sets a tenant's weight; nil takes it back to the one of all others.
+    case adminSetWeight(UserID, Double?)
     /// The table of environment variables.
     case config
     case version
@@ -31,6 +37,10 @@ enum Command: Equatable {
           migrate status           what is applied and what is not
           admin queue              what there is to do, by lane and kind, as JSON
           admin workers            worker processes, as JSON
+          admin weights            users whose jobs get more or less of a lane than others', as JSON
+          admin weight USER_ID VALUE
+                                   gives a user a weight from 0.01 to 10; all others have 1, and so has one
+                                   again whose VALUE is "default"
           config                   the table of environment variables
           version                  the version
 
@@ -56,11 +66,30 @@ enum Command: Equatable {
     }
 
     private static func admin(_ words: [String]) throws(UsageError) -> Command {
-        switch words {
-        case ["queue"]: .adminQueue
-        case ["workers"]: .adminWorkers
-        default: throw UsageError("usage: switchyard admin queue | admin workers")
+        switch (words.first, words.count) {
+        case ("queue", 1): return .adminQueue
+        case ("workers", 1): return .adminWorkers
+        case ("weights", 1): return .adminWeights
+        case ("weight", 3): return .adminSetWeight(try user(words[1]), try weight(words[2]))
+        default:
+            throw UsageError("usage: switchyard admin queue | workers | weights | weight USER_ID (VALUE | default)")
         }
+    }
+
+    private static func user(_ word: String) throws(UsageError) -> UserID {
+        guard let user = UserID(word) else { throw UsageError("«\(word)» is no user's id, which is a UUID") }
+        return user
+    }
+
+    private static func weight(_ word: String) throws(UsageError) -> Double? {
+        if word == "default" { return nil }
+        let range = TenantWeights.range
+        // Nothing but a number within the range is contained in it; «nan» is none.
+        guard let weight = Double(word), range.contains(weight) else {
+            throw UsageError(
+                "«\(word)» is no weight, which is a number from \(range.lowerBound) to \(range.upperBound) or default")
+        }
+        return weight
     }
 
     private static func migrate(_ words: [String]) throws(UsageError) -> Command {

@@ -19,11 +19,12 @@ struct HubProcess: Sendable {
     let clients: EventLoop
 
     func watch(
-        _ job: JobID, after cursor: StreamCursor = .beginning, receiveBufferBytes: Int32? = nil, isPaused: Bool = false
+        _ job: JobID, after cursor: StreamCursor = .beginning, receiveBufferBytes: Int32? = nil, isPaused: Bool = false,
+        isReady: Bool = false
     ) async throws -> StreamClient {
         let client = try await StreamClient(
             to: address, on: clients,
-            request: "GET /watch/\(job)?after=\(cursor) HTTP/1.1\r\nHost: test\r\n\r\n",
+            request: "GET /watch/\(job)?after=\(cursor)\(isReady ? "&ready=1" : "") HTTP/1.1\r\nHost: test\r\n\r\n",
             receiveBufferBytes: receiveBufferBytes, isPaused: isPaused)
         if !isPaused { _ = try await client.head() }
         return client
@@ -55,6 +56,13 @@ struct HubFixture: Sendable {
     static let user: UserID = ids.next()
 
     var first: HubProcess { processes[0] }
+
+    /// As another process has it, without anybody who is told.
+    var queue: PostgresJobQueue {
+        PostgresJobQueue(
+            pool: database.pool, claimer: database.pool,
+            clock: DatabaseClock(database: database.database, generator: Self.ids, logger: .discard))
+    }
 
     /// Runs a body with so many processes on one database, and ends them in order.
     static func with(
@@ -113,7 +121,8 @@ struct HubFixture: Sendable {
             guard let job = request.parameters["job"].flatMap({ JobID($0) }),
                 let cursor = request.head.target.queryValue("after").flatMap({ StreamCursor($0) })
             else { return ServerResponse(.badRequest) }
-            return .eventStream(heartbeat: .seconds(60)) { hub.subscribe(job, after: cursor, to: $0) }
+            let state: JobState? = request.head.target.queryValue("ready") == nil ? nil : .ready
+            return .eventStream(heartbeat: .seconds(60)) { hub.subscribe(job, after: cursor, to: $0, state: state) }
         }
         return router
     }

@@ -179,6 +179,46 @@ struct StreamHubTests {
         }
     }
 
+    @Test func `a reader that has not come to the end goes on when the job is tried again`() async throws {
+        try await HubFixture.with(timing: Self.noSweep) { fixture in
+            let process = fixture.first
+            await process.untilListening()
+            let job = try await fixture.job()
+            try await fixture.run(job, lease: 7)
+            let slow = try await process.watch(job, receiveBufferBytes: 65_536, isPaused: true)
+            for start in stride(from: Int32(1), to: 800, by: 5) {
+                try await fixture.publish(fixture.contents(job, lease: 7, start...(start + 4), bytes: 1000))
+            }
+            let last = fixture.completion(job, lease: 7, 801)
+            try await fixture.end(job, [last])
+            // Its first read finds that the job has ended, which the slow one is not told yet.
+            let other = try await process.watch(job, after: last.event.cursor)
+            #expect(try await other.eventsToEnd().isEmpty)
+            try await fixture.database.pool.execute("UPDATE jobs SET state = 5 WHERE id = \(job)")
+            guard case .linedUp(_, let announced) = try await fixture.queue.retry(job, owner: nil) else {
+                return #expect(Bool(false))
+            }
+            #expect(announced.map(\.event.cursor) == [last.event.cursor])
+            let live = try await process.watch(job, after: StreamCursor(lease: 7, sequence: 800), isReady: true)
+            try await fixture.announce(announced)
+            #expect(try await live.events(1).map(\.name) == ["queued"])
+            try await fixture.run(job, lease: 8)
+            let again = [fixture.event(job, 8, 1, .restart(StreamRestart(attempt: 1, reason: "retry", keptBytes: 0)))]
+            try await fixture.publish(again)
+            try await slow.resume()
+            _ = try await slow.head()
+            #expect(try await slow.events(802).map(\.id) == (1...801).map { "7.\($0)" } + ["8.1"])
+            let end = fixture.completion(job, lease: 8, 2)
+            try await fixture.end(job, [end])
+            try await fixture.announce([end])
+            #expect(try await slow.eventsToEnd().map(\.id) == ["8.2"])
+            #expect(try await live.eventsToEnd().map(\.id) == ["8.1", "8.2"])
+            await slow.close()
+            await other.close()
+            await live.close()
+        }
+    }
+
     @Test func `an event that is larger than every bound arrives`() async throws {
         try await HubFixture.with(timing: Self.noSweep) { fixture in
             let process = fixture.first

@@ -198,10 +198,14 @@ struct EventLogTests {
             }
             #expect(try await fold(accepted.jobID, database).isEnded)
             let ended = try await log(accepted.jobID, database)
-            #expect(try await queue.retry(accepted.jobID, owner: fixture.user) == .linedUp(wake: [.chat]))
+            let retrial = try await queue.retry(accepted.jobID, owner: fixture.user)
 
-            // Whoever reads it now is told of no end; no place in the log is lost or new.
+            // Whoever reads it now is told of no end, who reads it already too; no place in the log is lost or new.
             let reopened = try await log(accepted.jobID, database)
+            guard case .linedUp(wake: [.chat], let announced) = retrial else {
+                return #expect(Bool(false), "\(retrial)")
+            }
+            #expect(announced.map(\.event) == reopened.suffix(1))
             #expect(reopened.map(\.cursor) == ended.map(\.cursor))
             #expect(reopened.last?.kind == .queued)
             #expect(try await !fold(accepted.jobID, database).isEnded)

@@ -10,7 +10,7 @@ import Testing
 
 /// The queue's statements at several depths of the line, with the settings of the product's connections: an index for
 /// everything, also by a plan that was made when there was nothing.
-@Suite(.timeLimit(.minutes(2)), .enabled(if: TestCluster.url != nil))
+@Suite(.timeLimit(.minutes(4)), .enabled(if: TestCluster.url != nil))
 struct QueuePlanTests {
     private struct Case {
         let name: String
@@ -18,13 +18,14 @@ struct QueuePlanTests {
         let expected: [String]
     }
 
+    /// Ids in order, as real ones nearly are: a million random ones take twice as long to index.
     private func fill(_ connection: PostgresConnection, depth: Int) async throws {
         try await connection.runScript(
             """
             INSERT INTO jobs (id, kind, lane, tag, user_id, serial_key, payload, max_attempts, deadline_ms, created_at,
                               run_at)
-            SELECT md5(n::text)::uuid, 'noop', n % 4, n, gen_random_uuid(), md5((n / 2)::text)::uuid, '{}', 1, 1000,
-                   now(), now()
+            SELECT lpad(to_hex(n), 32, '0')::uuid, 'noop', n % 4, n, lpad(to_hex(n / 10), 32, '0')::uuid,
+                   lpad(to_hex(n / 2), 32, '0')::uuid, '{}', 1, 1000, now(), now()
             FROM generate_series(1, \(depth)) n;
             INSERT INTO ready SELECT lane, 0, tag, id, 0, 0, 0, false, user_id, 0 FROM jobs;
             INSERT INTO waiting SELECT serial_key, tag, id, 0, 0, 0, false FROM jobs;
@@ -127,39 +128,45 @@ struct QueuePlanTests {
         ]
     }
 
-    @Test(arguments: [0, 10, 100_000], [false, true])
-    func `the queue's statements use their index at any depth`(depth: Int, isGeneric: Bool) async throws {
+    @Test(arguments: [0, 10, 1_000_000])
+    func `the queue's statements use their index at any depth`(depth: Int) async throws {
         try await TestCluster.withDatabase(template: try await TestCluster.migratedTemplate()) { name in
             try await TestCluster.withConnection(to: name) { connection in
                 try await fill(connection, depth: depth)
                 for (name, value) in try TestCluster.configuration().withIndexedPlans.runtimeParameters {
                     _ = try await connection.query("SELECT set_config(\(name), \(value), false)")
                 }
-                if isGeneric { try await connection.execute("SET plan_cache_mode = force_generic_plan") }
-                for test in cases {
-                    var types: [String] = []
-                    for bind in test.sql.binds {
-                        let type = Int64(bind.type.oid)
-                        types += try await connection.query("SELECT format_type(\(type)::oid, NULL)").decode(
-                            String.self)
-                    }
-                    let parameters = types.isEmpty ? "" : "(\(types.joined(separator: ", ")))"
-                    try await connection.runScript("PREPARE probe\(parameters) AS \(test.sql.text)")
-                    // A time, so that not all of the log's partitions are ruled out before they are planned for.
-                    let values = SQL.joined(
-                        types.map { $0 == "timestamp with time zone" ? "now()" : "NULL" as SQL }, separator: ", ")
-                    let statement: SQL =
-                        isGeneric ? "EXPLAIN EXECUTE probe (\(fragment: values))" : "EXPLAIN \(fragment: test.sql)"
-                    let plan = try await connection.query(
-                        test.sql.binds.isEmpty ? "EXPLAIN \(fragment: test.sql)" : statement
-                    ).decode(String.self).joined(separator: "\n")
-                    try await connection.runScript("DEALLOCATE probe")
-                    #expect(!plan.contains("Seq Scan"), "\(test.name): \(plan)")
-                    // Of an empty table, all indexes are alike.
-                    for index in test.expected where depth > 0 || !index.contains("jobs_") {
-                        #expect(plan.contains(index), "\(test.name): \(plan)")
-                    }
-                }
+                try await check(connection, depth: depth, isGeneric: false)
+                try await connection.execute("SET plan_cache_mode = force_generic_plan")
+                try await check(connection, depth: depth, isGeneric: true)
+            }
+        }
+    }
+
+    /// Explains every statement; `isGeneric` without a look at its values.
+    private func check(_ connection: PostgresConnection, depth: Int, isGeneric: Bool) async throws {
+        for test in cases {
+            var types: [String] = []
+            for bind in test.sql.binds {
+                let type = Int64(bind.type.oid)
+                types += try await connection.query("SELECT format_type(\(type)::oid, NULL)").decode(
+                    String.self)
+            }
+            let parameters = types.isEmpty ? "" : "(\(types.joined(separator: ", ")))"
+            try await connection.runScript("PREPARE probe\(parameters) AS \(test.sql.text)")
+            // A time, so that not all of the log's partitions are ruled out before they are planned for.
+            let values = SQL.joined(
+                types.map { $0 == "timestamp with time zone" ? "now()" : "NULL" as SQL }, separator: ", ")
+            let statement: SQL =
+                isGeneric ? "EXPLAIN EXECUTE probe (\(fragment: values))" : "EXPLAIN \(fragment: test.sql)"
+            let plan = try await connection.query(
+                test.sql.binds.isEmpty ? "EXPLAIN \(fragment: test.sql)" : statement
+            ).decode(String.self).joined(separator: "\n")
+            try await connection.runScript("DEALLOCATE probe")
+            #expect(!plan.contains("Seq Scan"), "\(test.name): \(plan)")
+            // Of an empty table, all indexes are alike.
+            for index in test.expected where depth > 0 || !index.contains("jobs_") {
+                #expect(plan.contains(index), "\(test.name): \(plan)")
             }
         }
     }

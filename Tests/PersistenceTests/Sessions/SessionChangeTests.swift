@@ -140,6 +140,20 @@ struct SessionChangeTests {
         }
     }
 
+    @Test func `a reply that is tried again by hand is told`() async throws {
+        try await with { test in
+            let turn = try await test.submit()
+            _ = try await test.queue.abandon(try await test.claim(), JobFailure(.fatal, .internalError, "x"))
+            _ = test.told.take()
+            guard case .linedUp = try await test.queue.retry(turn.jobID, owner: nil) else {
+                return #expect(Bool(false))
+            }
+            #expect(try await test.changes(after: 3) == [.messages([turn.messageID])])
+            #expect(try await test.queue.retry(turn.jobID, owner: nil) == .alreadyUnfinished)
+            #expect(try await test.changes(after: 4) == [])
+        }
+    }
+
     @Test func `what is stopped in line is told, and what is interrupted after what interrupts it`() async throws {
         try await with { test in
             let first = try await test.submit()

@@ -7,7 +7,7 @@ import Testing
 /// Starts tasks from the loop, as its owner does.
 extension LoopDomain {
     fileprivate func start(_ count: Int, in tasks: LoopTasks, _ body: @escaping @Sendable () async -> Void) {
-        for _ in 0..<count { tasks.start(on: self, body) }
+        for _ in 0..<count { tasks.start(on: self) { _ in await body() } }
     }
 }
 

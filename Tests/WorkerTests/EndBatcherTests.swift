@@ -58,7 +58,7 @@ struct EndBatcherTests {
     private static func with(_ settler: Settler, _ body: @Sendable (EndBatcher) async throws -> Void) async throws {
         let loops = try EventLoopGroup(count: 1)
         defer { loops.shutDown() }
-        let batcher = EndBatcher(settler: settler, loop: loops.loops[0])
+        let batcher = EndBatcher(settler: settler, loop: loops.loops[0]) { .max }
         let shutdown = ShutdownSignal()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await batcher.run(shutdown) }
@@ -153,7 +153,7 @@ struct EndBatcherTests {
         let loops = try EventLoopGroup(count: 1)
         defer { loops.shutDown() }
         let settler = Settler()
-        let batcher = EndBatcher(settler: settler, loop: loops.loops[0])
+        let batcher = EndBatcher(settler: settler, loop: loops.loops[0]) { .max }
         let job = Self.job(1)
         #expect(await Self.endAll([job], batcher) == [job.lease: .success(.held(wake: [.title]))])
         #expect(settler.singles == [job.lease])

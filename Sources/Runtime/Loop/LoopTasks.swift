@@ -21,10 +21,13 @@ package final class LoopTasks: Sendable {
     /// Starts a body in the loop's next turn; it stays there. One that is started after the cancellation begins
     /// cancelled.
     ///
+    /// The body is given the loop it runs on: one without would go to the global pool and back after each call of
+    /// something that is isolated to the loop.
+    ///
     /// - Returns: the task, for whoever may have to cancel it alone.
     @discardableResult
     package func start(
-        on home: isolated LoopDomain, _ body: @escaping @Sendable () async -> Void
+        on home: isolated LoopDomain, _ body: @escaping @Sendable (isolated LoopDomain) async -> Void
     ) -> Task<Void, Never> {
         let number = state.withLock { state in
             state.lastNumber += 1
@@ -32,7 +35,7 @@ package final class LoopTasks: Sendable {
         }
         let task = Task {
             home.loop.preconditionCurrent()
-            await body()
+            await body(home)
             self.ended(number)
         }
         // It cannot have ended: this thread is the one that it runs on.

@@ -38,5 +38,8 @@ package struct Migration: Sendable {
         Migration(
             8, "worker_news", up: PackageResources.m0008_worker_news_up_sql,
             down: PackageResources.m0008_worker_news_down_sql),
+        Migration(
+            10, "job_updates", up: PackageResources.m0010_job_updates_up_sql,
+            down: PackageResources.m0010_job_updates_down_sql),
     ]
 }

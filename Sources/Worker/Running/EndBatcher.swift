@@ -133,6 +133,9 @@ package final class EndBatcher: RunSettler, Service {
         await flights.waitForAll()
     }
 
+    /// Ends that are in no batch yet.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     /// Whether ends are batched.
     var isOpen: Bool { state.withLock { $0.isOpen } }
 

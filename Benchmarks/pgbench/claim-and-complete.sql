@@ -44,17 +44,13 @@ SELECT coalesce(array_agg(job ORDER BY lane, tag, job)::text, '{}') AS jobs,
        coalesce(array_agg(lease ORDER BY lane, tag, job)::text, '{}') AS leases,
        coalesce(array_agg(NULL::text)::text, '{}') AS results
 FROM started \gset
-WITH given AS (
-    SELECT * FROM unnest(:jobs::uuid[], :leases::bigint[], :results::text[]) AS g (job, lease, result)
-), locked AS MATERIALIZED (
-    SELECT r.ctid, r.job, g.result FROM running r JOIN given g ON g.job = r.job AND g.lease = r.lease
-    ORDER BY r.job FOR UPDATE OF r
-), ended AS (
-    DELETE FROM running WHERE ctid = ANY (ARRAY (SELECT ctid FROM locked))
-    RETURNING job, lease, attempt, started_at, cancel_requested
+WITH ended AS (
+    DELETE FROM running r USING unnest(:jobs::uuid[], :leases::bigint[], :results::text[]) AS g (job, lease, result)
+    WHERE r.job = g.job AND r.lease = g.lease
+    RETURNING r.job, r.lease, r.attempt, r.started_at, r.cancel_requested, g.result
 )
 UPDATE jobs j SET state = CASE WHEN e.cancel_requested THEN 6 ELSE 4 END, lease = e.lease,
-       attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = CASE WHEN NOT e.cancel_requested THEN l.result END
-FROM ended e JOIN locked l ON l.job = e.job
-WHERE j.id = e.job
+       attempt = e.attempt, started_at = e.started_at, finished_at = now(),
+       result = CASE WHEN NOT e.cancel_requested THEN e.result END
+FROM ended e WHERE j.id = e.job
 RETURNING j.id;

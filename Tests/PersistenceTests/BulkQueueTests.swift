@@ -55,6 +55,39 @@ struct BulkQueueTests {
         }
     }
 
+    @Test func `a bulk enqueue that repeats some jobs stores the others, also one that names a job twice`() async throws
+    {
+        try await Queue.with { queue in
+            let jobs = (0..<6).map { _ in queue.job() }
+            _ = try await queue.queue.enqueue(Array(jobs.prefix(3)))
+            #expect(try await queue.queue.enqueue(jobs).wake == [.embedding])
+            let twice = queue.job()
+            _ = try await queue.queue.enqueue([twice, twice])
+            #expect(try await queue.claim(100).map(\.lease.job) == jobs.map(\.id) + [twice.id])
+        }
+    }
+
+    @Test func `jobs of several kinds, limits and lanes keep what is theirs and their order`() async throws {
+        try await Queue.with { queue in
+            let jobs = (0..<60).map { index in
+                var job = queue.job(index.isMultiple(of: 7) ? .title : .embedding)
+                job.kind = JobKind(rawValue: "kind-\(index % 3)")
+                job.maximumAttempts = Int16(1 + index % 2)
+                job.runLimit = .seconds(1 + index % 5)
+                job.payload = Array("\(index)".utf8)
+                return job
+            }
+            #expect(try await queue.queue.enqueue(jobs).wake == [.title, .embedding])
+            let claimed = try await queue.claim(100)
+            let expected = jobs.filter { $0.lane == .title } + jobs.filter { $0.lane == .embedding }
+            #expect(claimed.map(\.lease.job) == expected.map(\.id))
+            for (job, new) in zip(claimed, expected) {
+                #expect(job.kind == new.kind && job.maximumAttempts == new.maximumAttempts)
+                #expect(job.runLimit == new.runLimit && job.payload == new.payload && job.lane == new.lane)
+            }
+        }
+    }
+
     @Test func `a bulk enqueue keeps time, priority and serial keys`() async throws {
         try await Queue.with { queue in
             var later = queue.job()

@@ -4,6 +4,7 @@ import Jobs
 import Persistence
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Worker
@@ -21,10 +22,13 @@ struct EndBatcherTests {
         let asked = Mutex(Asked())
         let stale: Set<Lease>
         let refusal: JobQueueError?
+        /// Every batch waits for it.
+        let gate: Gate?
 
-        init(stale: Set<Lease> = [], refusal: JobQueueError? = nil) {
+        init(stale: Set<Lease> = [], refusal: JobQueueError? = nil, gate: Gate? = nil) {
             self.stale = stale
             self.refusal = refusal
+            self.gate = gate
         }
 
         var batches: [[Lease]] { asked.withLock { $0.batches } }
@@ -43,6 +47,7 @@ struct EndBatcherTests {
 
         func complete(_ runs: [CompletedRun]) async throws(JobQueueError) -> [Settlement] {
             asked.withLock { $0.batches.append(runs.map(\.lease)) }
+            await gate?.wait()
             if let refusal { throw refusal }
             return runs.map { stale.contains($0.lease) ? .stale : .held(wake: []) }
         }
@@ -55,10 +60,13 @@ struct EndBatcherTests {
             needsRestart: false, runLimit: .seconds(1))
     }
 
-    private static func with(_ settler: Settler, _ body: @Sendable (EndBatcher) async throws -> Void) async throws {
+    private static func with(
+        _ settler: Settler, runCount: @escaping @Sendable () -> Int = { .max },
+        _ body: @Sendable (EndBatcher) async throws -> Void
+    ) async throws {
         let loops = try EventLoopGroup(count: 1)
         defer { loops.shutDown() }
-        let batcher = EndBatcher(settler: settler, loop: loops.loops[0])
+        let batcher = EndBatcher(settler: settler, loop: loops.loops[0], runCount: runCount)
         let shutdown = ShutdownSignal()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await batcher.run(shutdown) }
@@ -114,6 +122,35 @@ struct EndBatcherTests {
         #expect(settler.batches.count < 500)
     }
 
+    @Test func `while as many batches as may be are under way the next one gathers`() async throws {
+        let gate = Gate()
+        let settler = Settler(gate: gate)
+        let jobs = (1...1500).map { Self.job($0) }
+        try await Self.with(settler) { batcher in
+            async let settled = Self.endAll(jobs, batcher)
+            while settler.batches.count < EndBatcher.maximumFlights { await Task.yield() }
+            let airborne = settler.batches.map(\.count).reduce(0, +)
+            while batcher.waitingCount < jobs.count - airborne { await Task.yield() }
+            #expect(settler.batches.count == EndBatcher.maximumFlights)
+            gate.open()
+            #expect(await settled.count == jobs.count)
+        }
+        #expect(Set(settler.batches.flatMap(\.self)) == Set(jobs.map(\.lease)))
+    }
+
+    @Test func `ends that no other run can join are sent while another batch is under way`() async throws {
+        let gate = Gate()
+        let settler = Settler(gate: gate)
+        try await Self.with(settler, runCount: { 2 }) { batcher in
+            async let first = Self.endAll([Self.job(1)], batcher)
+            while settler.batches.isEmpty { await Task.yield() }
+            async let second = Self.endAll([Self.job(2)], batcher)
+            while settler.batches.count < 2 { await Task.yield() }
+            gate.open()
+            #expect(await first.count + second.count == 2)
+        }
+    }
+
     @Test func `what writes more than its own job is settled by itself`() async throws {
         let settler = Settler()
         try await Self.with(settler) { batcher in
@@ -153,7 +190,7 @@ struct EndBatcherTests {
         let loops = try EventLoopGroup(count: 1)
         defer { loops.shutDown() }
         let settler = Settler()
-        let batcher = EndBatcher(settler: settler, loop: loops.loops[0])
+        let batcher = EndBatcher(settler: settler, loop: loops.loops[0]) { .max }
         let job = Self.job(1)
         #expect(await Self.endAll([job], batcher) == [job.lease: .success(.held(wake: [.title]))])
         #expect(settler.singles == [job.lease])

@@ -24,7 +24,7 @@ struct APIRoute: Sendable {
             let principal = try await admit(request, limits)
             let context = LogContext.current.with { context in
                 context.requestID = request.id
-                context.userID = principal?.userID.description
+                context.userID = principal?.userID
             }
             answer = try await run(APIRequest(request, sender: principal, limits: limits), in: context)
         } catch {

@@ -8,24 +8,25 @@
 ///     }
 ///
 /// Task-local: child tasks inherit it; event loop callbacks, which run outside any task, do not.
-package struct LogContext: Sendable, Equatable {
+package struct LogContext: Sendable {
     /// The context of the current task; empty where nothing was bound.
     @TaskLocal package static var current = LogContext()
 
     /// What `X-Request-Id` says.
     package var requestID: String?
-    /// The job being run.
-    package var jobID: String?
+    /// The job being run; becomes text when a line is written.
+    package var jobID: (any CustomStringConvertible & Sendable)?
     /// Starts at 1.
     package var attempt: Int?
-    /// On whose behalf.
-    package var userID: String?
+    /// On whose behalf; becomes text when a line is written.
+    package var userID: (any CustomStringConvertible & Sendable)?
     /// The distributed trace this belongs to; its trace id is logged.
     package var trace: TraceContext?
 
     /// A context of the given parts; `nil` parts are left off the line.
     package init(
-        requestID: String? = nil, jobID: String? = nil, attempt: Int? = nil, userID: String? = nil,
+        requestID: String? = nil, jobID: (any CustomStringConvertible & Sendable)? = nil, attempt: Int? = nil,
+        userID: (any CustomStringConvertible & Sendable)? = nil,
         trace: TraceContext? = nil
     ) {
         self.requestID = requestID
@@ -40,6 +41,11 @@ package struct LogContext: Sendable, Equatable {
         var copy = self
         change(&copy)
         return copy
+    }
+
+    /// Runs a body that does not wait within this context: tasks that it starts have it.
+    package func run<Value>(_ body: () -> Value) -> Value {
+        Self.$current.withValue(self, operation: body)
     }
 
     /// Runs a body within this context. It stays on the caller's actor, which `withValue` of a task-local does not see

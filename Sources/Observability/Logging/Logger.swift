@@ -84,8 +84,8 @@ package struct Logger: Sendable {
         var entries: [(LogKey, LogValue)] = []
         if let id = context.requestID { entries.append((.requestID, .string(id))) }
         if let trace = context.trace { entries.append((.traceID, .string(trace.traceID))) }
-        if let id = context.userID { entries.append((.userID, .string(id))) }
-        if let id = context.jobID { entries.append((.jobID, .string(id))) }
+        if let id = context.userID { entries.append((.userID, .string(id.description))) }
+        if let id = context.jobID { entries.append((.jobID, .string(id.description))) }
         if let attempt = context.attempt { entries.append((.jobAttempt, LogValue(attempt))) }
         return entries
     }

@@ -63,6 +63,47 @@ enum EnqueueStatements {
             """
     }
 
+    /// The same for jobs that have no time either and whose ids nobody has stored: an id that is there fails the
+    /// statement, which costs half of what it costs to look for it and to read the new rows again for the line. What is
+    /// the same for many (a form) is sent once.
+    ///
+    /// Index, lock order and result: as ``enqueueMany(_:)``.
+    static func enqueueNew(_ jobs: [NewJob]) -> SQL {
+        let shares = LineShares(of: jobs)
+        let forms = JobForms(of: jobs, in: shares)
+        return """
+            WITH share AS MATERIALIZED (
+                SELECT s.number, s.lane, s.gate, s.user_id, s.priority, t.first, t.step
+                FROM unnest(\(shares.keys.map(\.lane.rawValue)), \(shares.keys.map(\.gate)),
+                            \(shares.keys.map(\.userID)), \(shares.keys.map(\.priority)))
+                     WITH ORDINALITY AS s (lane, gate, user_id, priority, number)
+                CROSS JOIN LATERAL next_tag(s.lane, s.gate, s.user_id, s.priority) t
+            ), form AS MATERIALIZED (
+                SELECT f.number AS form, f.kind, f.max_attempts, f.deadline_ms, share.*
+                FROM unnest(\(forms.keys.map(\.share)), \(forms.keys.map(\.kind.rawValue)),
+                            \(forms.keys.map(\.maximumAttempts)), \(forms.keys.map(\.runLimit.wholeMilliseconds)))
+                     WITH ORDINALITY AS f (share, kind, max_attempts, deadline_ms, number)
+                JOIN share ON share.number = f.share
+            ), record AS (
+                INSERT INTO jobs (id, kind, lane, gate, tag, user_id, payload, priority, max_attempts, deadline_ms,
+                                  created_at, run_at)
+                SELECT g.id, f.kind, f.lane, f.gate, f.first + g.place * f.step, f.user_id, g.payload, f.priority,
+                       f.max_attempts, f.deadline_ms, now(), now()
+                FROM (SELECT unnest(\(jobs.map(\.id))) AS id, unnest(\(forms.numbers)) AS form,
+                             unnest(\(shares.places)) AS place,
+                             unnest(\(jobs.map { String(decoding: $0.payload, as: UTF8.self) })) AS payload) g
+                JOIN form f ON f.form = g.form
+            ), lined AS (
+                INSERT INTO ready (lane, gate, tag, job, lease, attempt, crashes, had_output, user_id, priority)
+                SELECT s.lane, s.gate, s.first + g.place * s.step, g.id, 0, 0, 0, false, s.user_id, s.priority
+                FROM (SELECT unnest(\(jobs.map(\.id))) AS id, unnest(\(shares.numbers)) AS share,
+                             unnest(\(shares.places)) AS place) g
+                JOIN share s ON s.number = g.share
+            )
+            SELECT DISTINCT lane FROM share
+            """
+    }
+
     /// Moves what is due into the line, at most a batch. What was scheduled gets its place now, as if it were enqueued
     /// now; what had a run before keeps its place, which is at the front, and never stands behind a new job of its
     /// tenant. Index: deferred_pkey (due), jobs_pkey, those of next_tag.

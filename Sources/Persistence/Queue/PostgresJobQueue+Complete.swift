@@ -26,10 +26,13 @@ extension PostgresJobQueue {
     package func complete(_ runs: [CompletedRun]) async throws(JobQueueError) -> [Settlement] {
         if runs.isEmpty { return [] }
         return try await mapping {
+            let sorted = runs.sorted { $0.lease.job < $1.lease.job }
             let ended = SettleStatements.completeMany(
-                jobs: runs.map(\.lease.job), leases: runs.map(\.lease.number),
-                results: runs.map { $0.result.map { String(decoding: $0, as: UTF8.self) } })
-            var held: Set<JobID> = Set(try await pool.query(ended).decode(JobID.self))
+                jobs: sorted.map(\.lease.job), leases: sorted.map(\.lease.number),
+                results: sorted.map { $0.result.map { String(decoding: $0, as: UTF8.self) } })
+            let rows = try await pool.query(ended)
+            if rows.count == runs.count { return [Settlement](repeating: .held(wake: []), count: runs.count) }
+            var held: Set<JobID> = Set(try rows.decode(JobID.self))
             if held.count < runs.count {
                 let missing = runs.map(\.lease).filter { !held.contains($0.job) }
                 let before = SettleStatements.endedBefore(

@@ -34,25 +34,44 @@ package struct PostgresJobQueue: JobQueue {
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
         if jobs.count == 1, jobs[0].openingEvents.isEmpty { return try await enqueue(jobs[0]) }
         return try await mapping {
-            try await pool.withTransaction { transaction in
-                var wake = Set<Lane>()
-                let sorted = jobs.sorted { ($0.uniqueKey ?? "", $0.id) < ($1.uniqueKey ?? "", $1.id) }
-                let plain = sorted.count > 1 ? sorted.filter(\.isPlain) : []
-                var rest = plain[...]
-                while !rest.isEmpty {
-                    let chunk = Array(rest.prefix(Self.bulkSize))
-                    rest = rest.dropFirst(chunk.count)
-                    let lanes = try await transaction.query(EnqueueStatements.enqueueMany(chunk)).decode(Int16.self)
-                    wake.formUnion(lanes.compactMap(Lane.init))
-                }
-                var others: [JobID: JobID] = [:]
-                for job in sorted where plain.isEmpty || !job.isPlain {
-                    let (place, standing) = try await Self.place(job, in: transaction, at: clock.now)
-                    if place == .ready { wake.insert(job.lane) }
-                    if standing != job.id { others[job.id] = standing }
-                }
-                return Enqueued(wake: wake, standing: jobs.map { others[$0.id] ?? $0.id })
+            do {
+                return try await enqueue(jobs, idsAreNew: true)
+            } catch let error as PostgresError where error.constraint == "jobs_pkey" {
+                // A repetition after an answer that was lost.
+                return try await enqueue(jobs, idsAreNew: false)
             }
+        }
+    }
+
+    private func enqueue(_ jobs: [NewJob], idsAreNew: Bool) async throws -> Enqueued {
+        let sorted =
+            jobs.contains { $0.uniqueKey != nil }
+            ? jobs.sorted { ($0.uniqueKey ?? "", $0.id) < ($1.uniqueKey ?? "", $1.id) }
+            : jobs.sorted { $0.id < $1.id }
+        let plain = sorted.count > 1 ? sorted.filter(\.isPlain) : []
+        // A job that comes twice in one call is stored once, too.
+        let isNew = idsAreNew && zip(plain, plain.dropFirst()).allSatisfy { $0.id != $1.id }
+        let atOnce = isNew ? plain.filter { $0.runAt == nil } : []
+        let others = isNew ? plain.filter { $0.runAt != nil } : plain
+        return try await pool.withTransaction { transaction in
+            var wake = Set<Lane>()
+            for start in stride(from: 0, to: atOnce.count, by: Self.bulkSize) {
+                let chunk = Array(atOnce[start..<min(start + Self.bulkSize, atOnce.count)])
+                let lanes = try await transaction.query(EnqueueStatements.enqueueNew(chunk)).decode(Int16.self)
+                wake.formUnion(lanes.compactMap(Lane.init))
+            }
+            for start in stride(from: 0, to: others.count, by: Self.bulkSize) {
+                let chunk = Array(others[start..<min(start + Self.bulkSize, others.count)])
+                let lanes = try await transaction.query(EnqueueStatements.enqueueMany(chunk)).decode(Int16.self)
+                wake.formUnion(lanes.compactMap(Lane.init))
+            }
+            var standing: [JobID: JobID] = [:]
+            for job in sorted where plain.isEmpty || !job.isPlain {
+                let (place, id) = try await Self.place(job, in: transaction, at: clock.now)
+                if place == .ready { wake.insert(job.lane) }
+                if id != job.id { standing[job.id] = id }
+            }
+            return Enqueued(wake: wake, standing: jobs.map { standing.isEmpty ? $0.id : standing[$0.id] ?? $0.id })
         }
     }
 

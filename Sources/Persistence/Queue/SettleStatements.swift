@@ -31,23 +31,20 @@ enum SettleStatements {
         """
     }
 
-    /// Ends many runs of jobs without serial key and without effects elsewhere: one statement, ordered by id so
-    /// that two batches cannot lock each other out, fenced row by row. Index: running_pkey, jobs_pkey.
+    /// Ends many runs of jobs without serial key and without effects elsewhere: one statement, fenced row by row. The
+    /// leases are looked up in the order given, so the caller sorts by id, and two batches do not lock each other out.
+    /// A lease that a cancel is just marking is waited for and taken with its mark. Index: running_pkey, jobs_pkey.
     static func completeMany(jobs: [JobID], leases: [Int64], results: [String?]) -> SQL {
         """
-        WITH given AS (
-            SELECT * FROM unnest(\(jobs), \(leases), \(results)) AS g (job, lease, result)
-        ), locked AS MATERIALIZED (
-            SELECT r.ctid, r.job, g.result FROM running r JOIN given g ON g.job = r.job AND g.lease = r.lease
-            ORDER BY r.job FOR UPDATE OF r
-        ), ended AS (
-            DELETE FROM running WHERE ctid = ANY (ARRAY (SELECT ctid FROM locked))
-            RETURNING job, lease, attempt, started_at, cancel_requested
+        WITH ended AS (
+            DELETE FROM running r USING unnest(\(jobs), \(leases), \(results)) AS g (job, lease, result)
+            WHERE r.job = g.job AND r.lease = g.lease
+            RETURNING r.job, r.lease, r.attempt, r.started_at, r.cancel_requested, g.result
         )
         UPDATE jobs j SET state = CASE WHEN e.cancel_requested THEN 6 ELSE 4 END, lease = e.lease,
-               attempt = e.attempt, started_at = e.started_at, finished_at = now(), result = CASE WHEN NOT e.cancel_requested THEN l.result END
-        FROM ended e JOIN locked l ON l.job = e.job
-        WHERE j.id = e.job
+               attempt = e.attempt, started_at = e.started_at, finished_at = now(),
+               result = CASE WHEN NOT e.cancel_requested THEN e.result END
+        FROM ended e WHERE j.id = e.job
         RETURNING j.id
         """
     }

@@ -41,6 +41,9 @@ package struct Migration: Sendable {
         Migration(
             9, "upkeep", up: PackageResources.m0009_upkeep_up_sql,
             down: PackageResources.m0009_upkeep_down_sql),
+        Migration(
+            10, "job_updates", up: PackageResources.m0010_job_updates_up_sql,
+            down: PackageResources.m0010_job_updates_down_sql),
         Migration(11, "turns", up: PackageResources.m0011_turns_up_sql, down: PackageResources.m0011_turns_down_sql),
     ]
 }

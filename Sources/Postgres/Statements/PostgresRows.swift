@@ -77,13 +77,16 @@ package struct PostgresRow: Sendable {
         do throws(PostgresDecodingFailure) {
             let columnType = result.type(ofColumn: column)
             guard Value.accepts(columnType) else { throw .type(columnType) }
-            if result.isNull(row: index, column: column) {
-                guard let null = Value.postgresNull else { throw .null }
-                return null
-            }
+            if result.isNull(row: index, column: column) { return try Self.null() }
             return try result.decode(Value.self, row: index, column: column, as: columnType)
         } catch {
             throw PostgresError(.decoding(error), column: result.name(ofColumn: column))
         }
+    }
+
+    /// Apart from the common way, where the type of the optional would be looked up for each cell.
+    @inline(never) private static func null<Value: PostgresDecodable>() throws(PostgresDecodingFailure) -> Value {
+        guard let null = Value.postgresNull else { throw .null }
+        return null
     }
 }

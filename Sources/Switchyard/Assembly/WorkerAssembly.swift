@@ -32,7 +32,7 @@ struct WorkerAssembly {
                     foundations.postgres, applicationName: "switchyard/publisher", asynchronousCommit: true,
                     loop: loops.loops[0], blocking: foundations.blocking, logger: logger)),
             loop: loops.loops[0], interval: configuration.publishInterval, now: now, logger: logger, metrics: metrics)
-        let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0])
+        let ends = EndBatcher(settler: foundations.queue, loop: loops.loops[0]) { registry.count }
         let policy = RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay)
         let found = BoundedChannel<Heartbeat.Finding>(capacity: 256)
         let postgres = foundations.postgres

@@ -5,7 +5,7 @@ package import Observability
 import Runtime
 
 /// Runs one claimed job from its claim to its settled end.
-package struct JobRunner: Sendable {
+package final class JobRunner: Sendable {
     private let handlers: [JobKind: any JobHandler]
     private let settler: any RunSettler
     private let publisher: Publisher
@@ -51,9 +51,16 @@ package struct JobRunner: Sendable {
     ) {
         // Held until the claim is durable: see ``release(_:)``. Only chat has readers.
         let stream = publisher.open(job.lease, isHeld: job.lane == .chat)
-        let task = tasks.start(on: home) { home in
-            await run(job, stream, abort: abort, in: tasks, on: home)
-            whenOver()
+        let context = LogContext.current.with {
+            $0.jobID = job.lease.job
+            $0.attempt = Int(job.attempt)
+            $0.userID = job.userID
+        }
+        let task = context.run {
+            tasks.start(on: home) { [self] home in
+                await run(job, stream, abort: abort, in: tasks, on: home)
+                whenOver()
+            }
         }
         abort.bind(task)
     }
@@ -64,32 +71,25 @@ package struct JobRunner: Sendable {
     private func run(
         _ job: ClaimedJob, _ stream: RunStream, abort: AbortSignal, in tasks: LoopTasks, on home: isolated LoopDomain
     ) async {
-        let context = LogContext.current.with {
-            $0.jobID = job.lease.job.description
-            $0.attempt = Int(job.attempt)
-            $0.userID = job.userID.description
+        defer {
+            stream.close()
+            registry.remove(job.lease)
         }
-        await context.run {
-            defer {
-                stream.close()
-                registry.remove(job.lease)
-            }
-            guard let handler = handlers[job.kind] else {
-                let run = UnknownKindRun()
-                _ = abort.runEnded()
-                return await settle(job, run, .failed(run.failure), stream)
-            }
-            let run = handler.begin(job, stream: stream)
-            let began = ContinuousClock.now
-            let deadline = home.loop.schedule(at: began + job.runLimit) { abort.abort(.deadline) }
-            let end = await perform(run, job, abort)
-            home.loop.cancel(deadline)
-            metrics.ran(job, end: end, took: began.duration(to: .now))
-            guard let end else { return }
-            guard Task.isCancelled else { return await settle(job, run, end, stream) }
-            // What was cancelled is the work. The end is written all the same, unless the whole process has to leave.
-            await tasks.start(on: home) { _ in await settle(job, run, end, stream) }.value
+        guard let handler = handlers[job.kind] else {
+            let run = UnknownKindRun()
+            _ = abort.runEnded()
+            return await settle(job, run, .failed(run.failure), stream)
         }
+        let run = handler.begin(job, stream: stream)
+        let began = ContinuousClock.now
+        let deadline = home.loop.schedule(at: began + job.runLimit) { abort.abort(.deadline) }
+        let end = await perform(run, job, abort)
+        home.loop.cancel(deadline)
+        metrics.ran(job, end: end, took: began.duration(to: .now))
+        guard let end else { return }
+        guard Task.isCancelled else { return await settle(job, run, end, stream) }
+        // What was cancelled is the work. The end is written all the same, unless the whole process has to leave.
+        await tasks.start(on: home) { [self] _ in await settle(job, run, end, stream) }.value
     }
 
     /// The end that the run came to, or nil when nothing may be written.
@@ -146,8 +146,9 @@ package struct JobRunner: Sendable {
                 switch try await settler.settle(job, end, events: earlier + last, effect: conclusion.effect) {
                 case .held(let lanes):
                     metrics.settled(job, as: end, at: now())
-                    publisher.announce(Array(earlier + last))
-                    wake(lanes)
+                    let written = earlier + last
+                    if !written.isEmpty { publisher.announce(Array(written)) }
+                    if !lanes.isEmpty { wake(lanes) }
                     return
                 case .stale:
                     logger.warning("the end of a run was stale")
@@ -190,6 +191,7 @@ package struct JobRunner: Sendable {
     }
 
     private func number(_ events: [StreamEvent], after taken: TakenStream) -> [StampedEvent] {
+        if events.isEmpty { return [] }
         let stamp = now()
         return events.enumerated().map { index, event in
             let cursor = StreamCursor(lease: taken.lease.number, sequence: taken.nextSequence + Int32(index))

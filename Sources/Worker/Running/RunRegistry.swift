@@ -6,11 +6,24 @@ import Synchronization
 /// What this process runs, so that a cancel, a beat or the shutdown can reach it.
 package final class RunRegistry: Sendable {
     private struct State {
-        var runs: [Lease: AbortSignal] = [:]
-        /// The last lease of each job that runs here.
-        var latest: [JobID: Lease] = [:]
+        /// The last run of each job, and its lease.
+        var latest: [JobID: (number: Int64, abort: AbortSignal)] = [:]
+        /// Earlier runs of the same jobs that have not ended yet: nearly always none.
+        var earlier: [Lease: AbortSignal] = [:]
         var claimsInFlight = 0
         var claimEpoch: UInt64 = 0
+
+        var count: Int { latest.count + earlier.count }
+
+        subscript(lease: Lease) -> AbortSignal? {
+            if let last = latest[lease.job], last.number == lease.number { return last.abort }
+            return earlier.isEmpty ? nil : earlier[lease]
+        }
+
+        func runs(where isWanted: (Lease) -> Bool) -> [AbortSignal] {
+            latest.filter { isWanted(Lease(job: $0.key, number: $0.value.number)) }.map(\.value.abort)
+                + earlier.filter { isWanted($0.key) }.map(\.value)
+        }
 
         /// No claim was under way since then.
         func isQuiet(since mark: ClaimMark) -> Bool {
@@ -24,17 +37,16 @@ package final class RunRegistry: Sendable {
     package init() {}
 
     /// How many run.
-    package var count: Int { state.withLock { $0.runs.count } }
+    package var count: Int { state.withLock { $0.count } }
 
     /// A job that this process lost and claimed again may still run here under its earlier lease: that run is aborted,
     /// and has its slot until it has ended.
     func add(_ lease: Lease) -> AbortSignal {
         let abort = AbortSignal()
-        let earlier = state.withLock { state in
-            let earlier = state.latest[lease.job].flatMap { state.runs[$0] }
-            state.runs[lease] = abort
-            state.latest[lease.job] = lease
-            return earlier
+        let earlier = state.withLock { state -> AbortSignal? in
+            guard let earlier = state.latest.updateValue((lease.number, abort), forKey: lease.job) else { return nil }
+            state.earlier[Lease(job: lease.job, number: earlier.number)] = earlier.abort
+            return earlier.abort
         }
         earlier?.abort(.leaseLost)
         return abort
@@ -42,19 +54,22 @@ package final class RunRegistry: Sendable {
 
     func remove(_ lease: Lease) {
         state.withLock { state in
-            state.runs[lease] = nil
-            if state.latest[lease.job] == lease { state.latest[lease.job] = nil }
+            if let index = state.latest.index(forKey: lease.job), state.latest[index].value.number == lease.number {
+                state.latest.remove(at: index)
+            } else {
+                state.earlier[lease] = nil
+            }
         }
     }
 
     /// Aborts one run, when it is still under this lease.
     package func abort(_ lease: Lease, _ reason: AbortReason) {
-        state.withLock { $0.runs[lease] }?.abort(reason)
+        state.withLock { $0[lease] }?.abort(reason)
     }
 
     /// Aborts every run.
     package func abortAll(_ reason: AbortReason) {
-        for abort in state.withLock({ Array($0.runs.values) }) { abort.abort(reason) }
+        for abort in state.withLock({ $0.runs { _ in true } }) { abort.abort(reason) }
     }
 
     func claimBegins() {
@@ -78,7 +93,7 @@ package final class RunRegistry: Sendable {
     /// under way since the mark.
     package func unknown(among held: [Lease], since mark: ClaimMark) -> [Lease] {
         state.withLock { state in
-            state.isQuiet(since: mark) ? held.filter { state.runs[$0] == nil } : []
+            state.isQuiet(since: mark) ? held.filter { state[$0] == nil } : []
         }
     }
 
@@ -87,9 +102,9 @@ package final class RunRegistry: Sendable {
     /// not disturbed.
     package func abortLost(held: [Lease], since mark: ClaimMark) {
         let lost = state.withLock { state in
-            guard state.isQuiet(since: mark), state.runs.count > 0 else { return [AbortSignal]() }
+            guard state.isQuiet(since: mark), state.count > 0 else { return [AbortSignal]() }
             let held = Set(held)
-            return state.runs.filter { !held.contains($0.key) }.map(\.value)
+            return state.runs { !held.contains($0) }
         }
         for abort in lost { abort.abort(.leaseLost) }
     }

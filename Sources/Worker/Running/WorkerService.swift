@@ -17,6 +17,8 @@ package struct WorkerConfiguration: Sendable {
     package var idlePoll: Duration = .seconds(5)
     /// How often while they do not.
     package var blindPoll: Duration = .milliseconds(250)
+    /// What one claim takes at most: while these begin and end, the next claim is under way.
+    package var claimSize = 512
 
     /// Reserves a quarter of the slots for chat unless told otherwise.
     package init(slots: Int, slotsReservedForChat: Int? = nil, shutdownGrace: Duration) {
@@ -107,7 +109,8 @@ package final class WorkerService: Service {
     private func freeSlots() -> ClaimLimit {
         let total = configuration.slots - registry.count
         let room = configuration.slots - configuration.slotsReservedForChat - background.load(ordering: .relaxed)
-        return ClaimLimit(total: total, background: room)
+        return ClaimLimit(
+            total: min(total, configuration.claimSize), background: min(room, configuration.claimSize))
     }
 
     private struct Claimed {

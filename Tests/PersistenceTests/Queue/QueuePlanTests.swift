@@ -95,6 +95,9 @@ struct QueuePlanTests {
             Case(name: "next due", sql: EnqueueStatements.untilNextDue, expected: ["using deferred_pkey"]),
             Case(name: "take lease", sql: SettleStatements.takeLease(lease), expected: ["using running_pkey"]),
             Case(
+                name: "complete many", sql: SettleStatements.completeMany(jobs: [job], leases: [1], results: [nil]),
+                expected: ["Nested Loop", "using running_pkey on running r", "using jobs_pkey"]),
+            Case(
                 name: "promote", sql: SettleStatements.promote(SerialKey(high: 1, low: 1)),
                 expected: ["waiting_pkey", "using serial_heads_pkey", "using jobs_pkey"]),
             Case(name: "cancel in line", sql: CancelStatements.fromReady(job), expected: ["ready_", "jobs_pkey"]),

@@ -29,9 +29,9 @@ extension StreamHub {
     }
 
     /// As if the known events had been read. What a fast worker has said before the reader was here is missing, and
-    /// is found with the next event, or by the next sweep, which comes early.
+    /// is found with the next event, or by a read that is soon due.
     private func begin(_ subscriber: Subscriber, with known: [LoggedEvent]) {
-        subscriber.job.heardAt = .now - timing.sweepInterval + timing.tickInterval
+        subscriber.readDue = .now + timing.tickInterval
         if let last = known.last { subscriber.job.wait.saw(last.kind, at: last.cursor) }
         subscriber.machine.readBegan()
         let step = subscriber.machine.read(

@@ -60,7 +60,7 @@ extension StreamHub {
                 sweep(job, now)
             } else {
                 for subscriber in job.subscribers
-                where subscriber.machine.phase == .waiting && now - subscriber.waitingSince >= interval {
+                where subscriber.isDue(now, interval) {
                     if subscriber.machine.sweep() { wantRead(subscriber) }
                 }
             }
@@ -116,6 +116,7 @@ extension StreamHub {
                 continue
             }
             subscriber.isInLine = false
+            subscriber.readDue = nil
             subscriber.machine.readBegan()
         }
         line = left

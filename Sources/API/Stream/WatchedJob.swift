@@ -58,6 +58,8 @@ final class Subscriber {
     var title: [UInt8]?
     /// Since when the log has a gap for it.
     var waitingSince: ContinuousClock.Instant
+    /// When it has to read though it knows of nothing, for it has not read yet.
+    var readDue: ContinuousClock.Instant?
 
     init(
         number: UInt64, job: WatchedJob, writer: EventStreamWriter, transform: StreamHub.FrameTransform?,
@@ -69,6 +71,12 @@ final class Subscriber {
         self.transform = transform
         machine = SubscriberMachine(after: cursor)
         waitingSince = now
+    }
+
+    /// Whether it is to read again although its job was heard of lately.
+    func isDue(_ now: ContinuousClock.Instant, _ interval: Duration) -> Bool {
+        if let readDue, readDue <= now { return true }
+        return machine.phase == .waiting && now - waitingSince >= interval
     }
 }
 

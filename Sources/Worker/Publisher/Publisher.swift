@@ -15,6 +15,8 @@ package final class Publisher: Service {
         /// Runs that wait for a flush, each with a number so that it can give up.
         var waiters: [JobID: [Int: CheckedContinuation<Void, Never>]] = [:]
         var nextWaiter = 0
+        /// The time of the next flush is set, and only what is urgent changes it.
+        var isResting = false
 
         mutating func takeWaiters(_ job: JobID) -> [CheckedContinuation<Void, Never>] {
             waiters.removeValue(forKey: job).map { Array($0.values) } ?? []
@@ -40,7 +42,7 @@ package final class Publisher: Service {
     /// - Parameters:
     ///   - appender: the log, over a connection that nobody else uses.
     ///   - loop: where timers run.
-    ///   - interval: least time between flushes (`PUBLISH_INTERVAL_MS`).
+    ///   - interval: between flushes; see ``FlushPacing``.
     ///   - now: the database's clock as this process knows it.
     ///   - logger: told of lost leases and refused events.
     ///   - metrics: flushes, their size and time, lost streams.
@@ -80,12 +82,14 @@ package final class Publisher: Service {
     /// See `Service`. Shut down, it sends what is left first, for as long as that takes; cancelled, it drops it.
     package func run(_ shutdown: ShutdownSignal) async throws {
         // On the loop of its connection: a flush changes no thread.
-        await LoopDomain(loop).run { await flushUntilStopped(shutdown) }
+        let home = LoopDomain(loop)
+        await home.run { await flushUntilStopped(shutdown, on: home) }
     }
 
-    private func flushUntilStopped(_ shutdown: ShutdownSignal) async {
+    private func flushUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         let wake = wake
         shutdown.onTrigger { _ = wake.send(()) }
+        var pacing = FlushPacing(interval: interval)
         var lastFlush = ContinuousClock.now - interval
         while true {
             if Task.isCancelled { return }
@@ -95,18 +99,33 @@ package final class Publisher: Service {
                 _ = await wake.nextBatch()
                 continue
             }
-            let due = lastFlush + interval
+            let due = lastFlush + pacing.pause
             if !isUrgent && ContinuousClock.now < due {
-                loop.execute { [loop] in _ = loop.schedule(at: due) { _ = wake.send(()) } }
-                _ = await wake.nextBatch()
+                await rest(until: due, on: home)
                 continue
             }
             lastFlush = .now
             let stamp = now()
             let (flush, pace) = state.withLock { ($0.machine.beginFlush(at: stamp), $0.machine.pace.take()) }
             metrics.paced(pace)
-            if let flush { await send(flush) }
+            guard let flush else { continue }
+            await send(flush)
+            pacing.flushed(in: lastFlush.duration(to: .now))
         }
+    }
+
+    /// Tokens that come meanwhile wake nobody.
+    private func rest(until due: ContinuousClock.Instant, on home: isolated LoopDomain) async {
+        let isUrgent = state.withLock { state in
+            state.isResting = true
+            return state.machine.hasUrgentWork
+        }
+        if !isUrgent {
+            let timer = home.loop.schedule(at: due) { [wake] in _ = wake.send(()) }
+            _ = await wake.nextBatch()
+            home.loop.cancel(timer)
+        }
+        state.withLock { $0.isResting = false }
     }
 
     // MARK: One flush
@@ -195,8 +214,10 @@ package final class Publisher: Service {
 
     func append(_ event: StreamEvent, to lease: Lease) async throws(StreamLost) {
         let stamp = now()
-        let appended = state.withLock { $0.machine.append(event, to: lease, at: stamp) }
-        _ = wake.send(())
+        let (appended, wakes) = state.withLock { state in
+            (state.machine.append(event, to: lease, at: stamp), !state.isResting || state.machine.hasUrgentWork)
+        }
+        if wakes { _ = wake.send(()) }
         guard case .pending(let bytes) = appended else { throw StreamLost() }
         if bytes <= Self.pendingLimitBytes { return }
         await wait(for: lease.job) { $0.pendingBytes(of: lease) > Self.pendingLimitBytes }

@@ -20,11 +20,12 @@ struct HubProcess: Sendable {
 
     func watch(
         _ job: JobID, after cursor: StreamCursor = .beginning, receiveBufferBytes: Int32? = nil, isPaused: Bool = false,
-        isReady: Bool = false
+        isReady: Bool = false, knowsStart: Bool = false
     ) async throws -> StreamClient {
         let client = try await StreamClient(
             to: address, on: clients,
-            request: "GET /watch/\(job)?after=\(cursor)\(isReady ? "&ready=1" : "") HTTP/1.1\r\nHost: test\r\n\r\n",
+            request: "GET /watch/\(job)?after=\(cursor)\(isReady ? "&ready=1" : "")\(knowsStart ? "&known=1" : "")"
+                + " HTTP/1.1\r\nHost: test\r\n\r\n",
             receiveBufferBytes: receiveBufferBytes, isPaused: isPaused)
         if !isPaused { _ = try await client.head() }
         return client
@@ -115,6 +116,11 @@ struct HubFixture: Sendable {
         }
     }
 
+    /// What the stream of a job begins with.
+    static func start(of job: JobID) -> StreamEvent {
+        .start(StreamStart(messageID: nil, userMessageID: nil, sessionID: nil, jobID: job))
+    }
+
     private static func router(_ hub: StreamHub) -> Router {
         var router = Router()
         router.on(.get, "/watch/:job") { request in
@@ -122,7 +128,11 @@ struct HubFixture: Sendable {
                 let cursor = request.head.target.queryValue("after").flatMap({ StreamCursor($0) })
             else { return ServerResponse(.badRequest) }
             let state: JobState? = request.head.target.queryValue("ready") == nil ? nil : .ready
-            return .eventStream(heartbeat: .seconds(60)) { hub.subscribe(job, after: cursor, to: $0, state: state) }
+            var known: [LoggedEvent] = []
+            if request.head.target.queryValue("known") != nil { known = [LoggedEvent(start(of: job), at: cursor.next)] }
+            return .eventStream(heartbeat: .seconds(60)) { [known] in
+                hub.subscribe(job, after: cursor, known: known, to: $0, state: state)
+            }
         }
         return router
     }

@@ -58,6 +58,30 @@ struct StreamHubTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a reader that begins with known events finds what was said before it came`(isEnded: Bool) async throws {
+        try await HubFixture.with(timing: Self.noSweep) { fixture in
+            let process = fixture.first
+            await process.untilListening()
+            let job = try await fixture.job()
+            try await fixture.store([fixture.event(job, 0, 1, HubFixture.start(of: job))])
+            try await fixture.run(job, lease: 7)
+            // Nobody is told of these.
+            try await fixture.store(fixture.contents(job, lease: 7, 1...2))
+            if isEnded { try await fixture.end(job, [fixture.completion(job, lease: 7, 3)]) }
+            let client = try await process.watch(job, knowsStart: true)
+            #expect(try await client.events(1)[0].id == "0.1")
+            #expect(try await client.events(2).map(\.id) == ["7.1", "7.2"])
+            if !isEnded {
+                let last = fixture.completion(job, lease: 7, 3)
+                try await fixture.end(job, [last])
+                try await fixture.announce([last])
+            }
+            #expect(try await client.eventsToEnd().map(\.id) == ["7.3"])
+            await client.close()
+        }
+    }
+
     @Test func `readers in two processes see one stream`() async throws {
         try await HubFixture.with(processes: 2, timing: Self.noSweep) { fixture in
             for process in fixture.processes { await process.untilListening() }

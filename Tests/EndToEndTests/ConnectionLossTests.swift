@@ -62,7 +62,7 @@ extension EndToEnd {
             func isMade(by exchange: PostgresProxy.Exchange) -> Bool {
                 guard exchange.isOver else { return false }
                 return switch self {
-                case .turn: exchange.asks("INSERT INTO messages") && exchange.tags.contains("COMMIT")
+                case .turn: exchange.asks("FROM submit_turn") && exchange.tags.contains("SELECT 1")
                 case .claim: exchange.asks("INSERT INTO running") && exchange.tags.contains("SELECT 1")
                 case .append: exchange.application == "switchyard/publisher" && exchange.asks("INSERT INTO events")
                 case .end: exchange.asks("DELETE FROM running") && exchange.tags.contains("COMMIT")

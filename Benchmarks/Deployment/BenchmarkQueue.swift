@@ -36,13 +36,17 @@ struct BenchmarkQueue: Sendable {
                 blocking: TestCluster.blocking, logger: .discard),
             logger: .discard, metrics: MetricsRegistry())
         let user: UserID = ids.next()
+        let fronts = LineFronts(pool: pool)
+        let keeper = FrontKeeper(fronts: fronts, wake: { _ in }, logger: .discard, metrics: MetricsRegistry())
         let queue = BenchmarkQueue(
-            queue: PostgresJobQueue(pool: pool, claimer: pool, clock: clock), notifier: notifier, clock: clock,
+            queue: PostgresJobQueue(pool: pool, claimer: pool, clock: clock, fronts: fronts), notifier: notifier,
+            clock: clock,
             pool: pool, ids: ids, user: user)
         let shutdown = ShutdownSignal()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run(shutdown) }
             group.addTask { try await notifier.run(shutdown) }
+            group.addTask { try await keeper.run(shutdown) }
             defer { shutdown.trigger() }
             try await clock.measure()
             return try await body(queue)

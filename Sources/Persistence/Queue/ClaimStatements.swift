@@ -17,10 +17,14 @@ enum ClaimStatements {
     /// `aged` are the background lanes that others may starve, in the order in which each is to be given one job when
     /// its first has waited for its target; nil looks at none of them, which is cheaper.
     ///
+    /// `bounds` say where each line begins, so that what is dead before it is not walked over; nil for nearly all claims.
+    ///
     /// Index: ready_pkey (lane, gate, tag) for each lane and gate, jobs_pkey.
-    static func claim(_ limit: ClaimLimit, worker: WorkerID, aged: (Lane, Lane)? = nil) -> SQL {
+    static func claim(
+        _ limit: ClaimLimit, worker: WorkerID, aged: (Lane, Lane)? = nil, from bounds: ClaimBounds? = nil
+    ) -> SQL {
         """
-        WITH \(fragment: steps(limit, aged: aged)), taken AS (
+        WITH \(fragment: steps(limit, aged: aged, from: bounds)), taken AS (
             DELETE FROM ready WHERE ctid = ANY (ARRAY (SELECT place FROM chat UNION ALL SELECT place FROM rest))
             RETURNING job, lease, attempt, crashes, had_output
         ), started AS MATERIALIZED (
@@ -45,47 +49,47 @@ enum ClaimStatements {
         """
     }
 
-    private static func steps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
-        if !limit.gates.isEmpty { return gatedSteps(limit, aged: aged) }
-        return aged.map { openSteps(limit, aged: $0) } ?? openSteps(limit)
+    private static func steps(_ limit: ClaimLimit, aged: (Lane, Lane)?, from bounds: ClaimBounds?) -> SQL {
+        if !limit.gates.isEmpty { return gatedSteps(limit, aged: aged, from: bounds) }
+        return aged.map { openSteps(limit, aged: $0, from: bounds) } ?? openSteps(limit, from: bounds)
     }
 
     /// Only what no gate stands before: nothing else is configured, or nothing else has room. A scan a lane, one after
     /// the other as long as there is room.
-    private static func openSteps(_ limit: ClaimLimit) -> SQL {
+    private static func openSteps(_ limit: ClaimLimit, from bounds: ClaimBounds?) -> SQL {
         """
         chat AS MATERIALIZED (
-            \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+            \(fragment: line(.chat, from: bounds)) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
         ), rest AS MATERIALIZED (
             SELECT place FROM (
-                SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
-                UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
-                UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
+                SELECT place FROM (\(fragment: line(.title, from: bounds)) FOR UPDATE SKIP LOCKED) title
+                UNION ALL SELECT place FROM (\(fragment: line(.summary, from: bounds)) FOR UPDATE SKIP LOCKED) summary
+                UNION ALL SELECT place FROM (\(fragment: line(.embedding, from: bounds)) FOR UPDATE SKIP LOCKED) embedding) r
             LIMIT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
         )
         """
     }
 
     /// The same with a look at the lanes that others may starve, before anything else of the background.
-    private static func openSteps(_ limit: ClaimLimit, aged: (Lane, Lane)) -> SQL {
+    private static func openSteps(_ limit: ClaimLimit, aged: (Lane, Lane), from bounds: ClaimBounds?) -> SQL {
         """
         chat AS MATERIALIZED (
-            \(fragment: line(lane: "0")) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
+            \(fragment: line(.chat, from: bounds)) LIMIT \(Int64(limit.total)) FOR UPDATE SKIP LOCKED
         ), room AS MATERIALIZED (
             SELECT greatest(0, least(\(Int64(limit.background)), \(Int64(limit.total)) - (SELECT count(*) FROM chat)))
                 AS places
         ), aged AS MATERIALIZED (
             SELECT r.ctid AS place
-            FROM \(fragment: agedLanes(aged))
+            FROM \(fragment: agedLanes(aged, from: bounds))
             CROSS JOIN LATERAL (
                 SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = 0 AND q.tag < \(fragment: agedBefore)
-                ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
+                \(fragment: bounds == nil ? "" : "AND q.tag >= l.front ")ORDER BY q.lane, q.gate, q.tag, q.job LIMIT 1 FOR UPDATE SKIP LOCKED) r
             LIMIT (SELECT places FROM room)
         ), rest AS MATERIALIZED (
             (SELECT place FROM (
-                SELECT place FROM (\(fragment: line(lane: "1")) FOR UPDATE SKIP LOCKED) title
-                UNION ALL SELECT place FROM (\(fragment: line(lane: "2")) FOR UPDATE SKIP LOCKED) summary
-                UNION ALL SELECT place FROM (\(fragment: line(lane: "3")) FOR UPDATE SKIP LOCKED) embedding) r
+                SELECT place FROM (\(fragment: line(.title, from: bounds)) FOR UPDATE SKIP LOCKED) title
+                UNION ALL SELECT place FROM (\(fragment: line(.summary, from: bounds)) FOR UPDATE SKIP LOCKED) summary
+                UNION ALL SELECT place FROM (\(fragment: line(.embedding, from: bounds)) FOR UPDATE SKIP LOCKED) embedding) r
              WHERE place <> ALL (ARRAY (SELECT place FROM aged))
              LIMIT (SELECT places - (SELECT count(*) FROM aged) FROM room))
             UNION ALL SELECT place FROM aged
@@ -94,11 +98,19 @@ enum ClaimStatements {
     }
 
     /// The lanes to look at, in the order given, each with its number and the wait after which its first job is old.
-    private static func agedLanes(_ lanes: (Lane, Lane)) -> SQL {
-        """
-        (VALUES (1, \(lanes.0.rawValue), \(lanes.0.targetWaitMicroseconds)),
-                (2, \(lanes.1.rawValue), \(lanes.1.targetWaitMicroseconds))) l (number, lane, wait)
-        """
+    /// With bounds also where each begins behind the open gate.
+    private static func agedLanes(_ lanes: (Lane, Lane), from bounds: ClaimBounds?) -> SQL {
+        guard let bounds else {
+            return """
+                (VALUES (1, \(lanes.0.rawValue), \(lanes.0.targetWaitMicroseconds)),
+                        (2, \(lanes.1.rawValue), \(lanes.1.targetWaitMicroseconds))) l (number, lane, wait)
+                """
+        }
+        return """
+            (VALUES (1, \(lanes.0.rawValue), \(lanes.0.targetWaitMicroseconds), \(bounds.front(lanes.0, gate: 0))),
+                    (2, \(lanes.1.rawValue), \(lanes.1.targetWaitMicroseconds), \(bounds.front(lanes.1, gate: 0))))
+                l (number, lane, wait, front)
+            """
     }
 
     /// The tag of a job that has waited for its lane's target.
@@ -108,48 +120,60 @@ enum ClaimStatements {
     /// searched by.
     private static let agedBefore: SQL = "(extract(epoch FROM now()) * 1000000)::bigint - l.wait"
 
-    private static func line(lane: SQL) -> SQL {
-        """
-        SELECT ctid AS place FROM ready q WHERE lane = \(fragment: lane) AND gate = 0 ORDER BY lane, gate, tag, job
-        """
+    private static func line(_ lane: Lane, from bounds: ClaimBounds?) -> SQL {
+        let bound: SQL = bounds.map { "AND tag >= \($0.front(lane, gate: GateAllowance.open)) " } ?? ""
+        return """
+            SELECT ctid AS place FROM ready q WHERE lane = \(fragment: number(lane)) AND gate = 0
+            \(fragment: bound)ORDER BY lane, gate, tag, job
+            """
     }
+
+    /// A literal, so that each step is planned for its lane.
+    private static func number(_ lane: Lane) -> SQL {
+        switch lane {
+        case .chat: "0"
+        case .title: "1"
+        case .summary: "2"
+        case .embedding: "3"
+        }
+    }
+
+    private static let agedFront: SQL = "AND q.tag >= CASE l.lane WHEN 2 THEN g.front_2 ELSE g.front_3 END "
 
     /// Within a lane the gates follow each other by their first job; a gate that is not named is not looked at, however
     /// many jobs wait behind it. Each lane is a step that knows how much room and allowance those before it left.
-    private static func gatedSteps(_ limit: ClaimLimit, aged: (Lane, Lane)?) -> SQL {
+    private static func gatedSteps(_ limit: ClaimLimit, aged: (Lane, Lane)?, from bounds: ClaimBounds?) -> SQL {
         """
         gates AS MATERIALIZED (
-            SELECT gate, most FROM unnest(\([GateAllowance.open] + limit.gates.map(\.gate)),
-                                          \([Int64(limit.total)] + limit.gates.map { Int64($0.atMost) }))
-                AS g (gate, most)
+            \(fragment: gates(limit, from: bounds))
         ), room AS MATERIALIZED (
             SELECT \(Int64(limit.total)) AS places
         ), chat AS MATERIALIZED (
-            \(fragment: step(lane: "0", room: "room", used: "0", taken: ""))
+            \(fragment: step(.chat, from: bounds, room: "room", used: "0", taken: ""))
         ), room_0 AS MATERIALIZED (
             SELECT least(\(Int64(limit.background)), places - (SELECT count(*) FROM chat)) AS places FROM room
         ), aged AS MATERIALIZED (
             SELECT r.ctid AS place, g.gate
-            FROM \(fragment: agedLanes(aged ?? (.summary, .embedding))) CROSS JOIN gates g
+            FROM \(fragment: agedLanes(aged ?? (.summary, .embedding), from: nil)) CROSS JOIN gates g
             CROSS JOIN LATERAL (
                 SELECT q.ctid FROM ready q WHERE q.lane = l.lane AND q.gate = g.gate AND q.tag < \(fragment: agedBefore)
-                ORDER BY q.lane, q.gate, q.tag, q.job
+                \(fragment: bounds == nil ? "" : agedFront)ORDER BY q.lane, q.gate, q.tag, q.job
                 LIMIT CASE WHEN g.gate = 0 OR g.most - \(fragment: used("chat")) >= l.number THEN 1 ELSE 0 END
                 FOR UPDATE SKIP LOCKED) r
             LIMIT (SELECT CASE WHEN \(aged != nil) THEN places ELSE 0 END FROM room_0)
         ), room_1 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM aged) AS places FROM room_0
         ), title AS MATERIALIZED (
-            \(fragment: step(lane: "1", room: "room_1", used: used("chat UNION ALL TABLE aged")))
+            \(fragment: step(.title, from: bounds, room: "room_1", used: used("chat UNION ALL TABLE aged")))
         ), room_2 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM title) AS places FROM room_1
         ), summary AS MATERIALIZED (
-            \(fragment: step(lane: "2", room: "room_2", used: used("chat UNION ALL TABLE aged UNION ALL TABLE title")))
+            \(fragment: step(.summary, from: bounds, room: "room_2", used: used("chat UNION ALL TABLE aged UNION ALL TABLE title")))
         ), room_3 AS MATERIALIZED (
             SELECT places - (SELECT count(*) FROM summary) AS places FROM room_2
         ), embedding AS MATERIALIZED (
             \(fragment: step(
-                lane: "3", room: "room_3", used: used(
+                .embedding, from: bounds, room: "room_3", used: used(
                     "chat UNION ALL TABLE aged UNION ALL TABLE title UNION ALL TABLE summary")))
         ), rest AS (
             TABLE aged UNION ALL TABLE title UNION ALL TABLE summary UNION ALL TABLE embedding
@@ -157,22 +181,44 @@ enum ClaimStatements {
         """
     }
 
+    /// The gates that may be looked at, with their allowance, and with bounds the front of each lane behind them.
+    private static func gates(_ limit: ClaimLimit, from bounds: ClaimBounds?) -> SQL {
+        let numbers = [GateAllowance.open] + limit.gates.map(\.gate)
+        let allowances = [Int64(limit.total)] + limit.gates.map { Int64($0.atMost) }
+        guard let bounds else {
+            return "SELECT gate, most FROM unnest(\(numbers), \(allowances)) AS g (gate, most)"
+        }
+        func fronts(_ lane: Lane) -> [Int64] { numbers.map { bounds.front(lane, gate: $0) } }
+        return """
+            SELECT * FROM unnest(\(numbers), \(allowances), \(fronts(.chat)), \(fronts(.title)), \(fronts(.summary)),
+                                 \(fronts(.embedding)))
+                AS g (gate, most, front_0, front_1, front_2, front_3)
+            """
+    }
+
     /// The rows of one lane that are taken: of each gate at most what its allowance has left, in all at most the room.
     /// The nested loop is lazy: it locks a row only when that is wanted.
-    private static func step(lane: SQL, room: SQL, used: SQL, taken: SQL = notAged) -> SQL {
-        """
-        SELECT r.ctid AS place, g.gate
-            FROM (SELECT gate, most FROM gates o
-                  ORDER BY (SELECT tag FROM ready q WHERE q.lane = \(fragment: lane) AND q.gate = o.gate
-                            ORDER BY q.lane, q.gate, q.tag LIMIT 1)) g
-            CROSS JOIN LATERAL (
-                SELECT q.ctid FROM ready q
-                WHERE q.lane = \(fragment: lane) AND q.gate = g.gate\(fragment: taken)
-                ORDER BY q.lane, q.gate, q.tag, q.job
-                LIMIT CASE WHEN g.gate = 0 THEN g.most ELSE greatest(0, g.most - \(fragment: used)) END
-                FOR UPDATE SKIP LOCKED) r
-            LIMIT (SELECT places FROM \(fragment: room))
-        """
+    private static func step(
+        _ lane: Lane, from bounds: ClaimBounds?, room: SQL, used: SQL, taken: SQL = notAged
+    ) -> SQL {
+        let lane = number(lane)
+        func bound(_ gate: SQL) -> SQL {
+            bounds == nil ? "" : " AND q.tag >= \(fragment: gate).front_\(fragment: lane)"
+        }
+        return """
+            SELECT r.ctid AS place, g.gate
+                FROM (SELECT o.* FROM gates o
+                      ORDER BY (SELECT tag FROM ready q
+                                WHERE q.lane = \(fragment: lane) AND q.gate = o.gate\(fragment: bound("o"))
+                                ORDER BY q.lane, q.gate, q.tag LIMIT 1)) g
+                CROSS JOIN LATERAL (
+                    SELECT q.ctid FROM ready q
+                    WHERE q.lane = \(fragment: lane) AND q.gate = g.gate\(fragment: bound("g"))\(fragment: taken)
+                    ORDER BY q.lane, q.gate, q.tag, q.job
+                    LIMIT CASE WHEN g.gate = 0 THEN g.most ELSE greatest(0, g.most - \(fragment: used)) END
+                    FOR UPDATE SKIP LOCKED) r
+                LIMIT (SELECT places FROM \(fragment: room))
+            """
     }
 
     private static let notAged: SQL = " AND q.ctid <> ALL (ARRAY (SELECT place FROM aged))"

@@ -11,6 +11,7 @@ package struct PostgresJobQueue: JobQueue {
     let pool: PostgresPool
     let claimer: PostgresPool
     let clock: DatabaseClock
+    let fronts: LineFronts?
     let onSessionChange: SessionChangeHandler
 
     /// - Parameters:
@@ -18,14 +19,16 @@ package struct PostgresJobQueue: JobQueue {
     ///   - claimer: one connection that only claims, so that nothing stands before a claim, and does not wait for the
     ///     disk.
     ///   - clock: stamps events that the queue itself writes.
+    ///   - fronts: where claims begin to look when they have become slow; nil in processes that claim little.
     ///   - onSessionChange: told of what its transactions changed of sessions, after the commit.
     package init(
-        pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock,
+        pool: PostgresPool, claimer: PostgresPool, clock: DatabaseClock, fronts: LineFronts? = nil,
         onSessionChange: @escaping SessionChangeHandler = { _ in }
     ) {
         self.pool = pool
         self.claimer = claimer
         self.clock = clock
+        self.fronts = fronts
         self.onSessionChange = onSessionChange
     }
 
@@ -160,8 +163,11 @@ package struct PostgresJobQueue: JobQueue {
             // free by itself.
             let looksAtAged = Int.random(in: 0..<4) < limit.background
             let lanes = Bool.random() ? (Lane.summary, Lane.embedding) : (Lane.embedding, Lane.summary)
+            let bounds = fronts?.bounds(for: limit)
+            let start = ContinuousClock.now
             let rows = try await claimer.query(
-                ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil))
+                ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil, from: bounds))
+            fronts?.claimTook(ContinuousClock.now - start, jobs: rows.count)
             let jobs = try rows.compactMap { row throws -> ClaimedJob? in
                 let (
                     job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit,

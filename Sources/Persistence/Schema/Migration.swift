@@ -45,5 +45,8 @@ package struct Migration: Sendable {
             10, "job_updates", up: PackageResources.m0010_job_updates_up_sql,
             down: PackageResources.m0010_job_updates_down_sql),
         Migration(11, "turns", up: PackageResources.m0011_turns_up_sql, down: PackageResources.m0011_turns_down_sql),
+        Migration(
+            12, "line_fronts", up: PackageResources.m0012_line_fronts_up_sql,
+            down: PackageResources.m0012_line_fronts_down_sql),
     ]
 }

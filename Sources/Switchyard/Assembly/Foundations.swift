@@ -30,6 +30,7 @@ struct Foundations {
     let notifier: WakeNotifier
     let sampler: QueueSampler
     let queue: PostgresJobQueue
+    let fronts: LineFronts
     let claimer: PostgresPool
     let signingKey: SigningKey
 
@@ -78,7 +79,9 @@ struct Foundations {
                 postgres, applicationName: "switchyard/notifier", asynchronousCommit: true, loop: loops.loops[0],
                 blocking: blocking, logger: logger), logger: logger, metrics: metrics)
         sampler = QueueSampler(database: database, logger: logger, metrics: metrics)
-        queue = PostgresJobQueue(pool: pool, claimer: claimer, clock: clock, onSessionChange: notifier.changed)
+        fronts = LineFronts(pool: pool)
+        queue = PostgresJobQueue(
+            pool: pool, claimer: claimer, clock: clock, fronts: fronts, onSessionChange: notifier.changed)
     }
 
     private static func limits(_ maximum: Int) -> PostgresPool.Limits {

@@ -91,11 +91,13 @@ struct WorkerAssembly {
             id: id, queue: foundations.queue, found: found, publisher: publisher, wake: wake, logger: logger,
             metrics: workerMetrics)
         let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
+        let frontKeeper = FrontKeeper(
+            fronts: foundations.fronts, wake: { _ in wakeUps.wake() }, logger: logger, metrics: metrics)
         let maintenance = MaintenanceService(
             database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
             jobRetention: configuration.jobRetention,
             wake: wake, announce: { publisher.announce($0) }, logger: logger, metrics: metrics)
-        services = [publisher, ends, keeper, heartbeat, rescuer, listener, dueMover, maintenance, worker]
+        services = [publisher, ends, keeper, heartbeat, rescuer, listener, dueMover, frontKeeper, maintenance, worker]
     }
 
     private static func handlers(

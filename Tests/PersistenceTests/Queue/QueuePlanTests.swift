@@ -47,6 +47,7 @@ struct QueuePlanTests {
         let event = StampedEvent(
             job: job, event: LoggedEvent(.end, at: StreamCursor(lease: 1, sequence: 1)),
             written: Timestamp(millisecondsSince1970: 1_790_000_000_000))
+        let bounds = ClaimBounds(fronts: [Line(lane: 0, gate: 0): 1, Line(lane: 3, gate: 2): 5])
         let new = NewJob(
             id: job, kind: .noop, lane: .chat, userID: Fixture.id(), serialKey: SerialKey(high: 1, low: 1), payload: [])
         return [
@@ -73,6 +74,36 @@ struct QueuePlanTests {
                     "using ready_pkey on ready q ", "using ready_pkey on ready q_8", "Tid Scan on ready",
                     "using jobs_pkey",
                 ]),
+            Case(
+                name: "claim with bounds",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12), worker: Fixture.id(), from: bounds),
+                expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_3", "(gate = 0) AND (tag >= ",
+                    "Tid Scan on ready", "using jobs_pkey",
+                ]),
+            Case(
+                name: "claim with bounds and a look at aged lanes",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12), worker: Fixture.id(), aged: (.embedding, .summary),
+                    from: bounds),
+                expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_4", "(gate = 0) AND (tag >= ",
+                    "Tid Scan on ready", "using jobs_pkey",
+                ]),
+            Case(
+                name: "claim with bounds and gates",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 12, gates: [GateAllowance(gate: 2, atMost: 3)]),
+                    worker: Fixture.id(), aged: (.embedding, .summary), from: bounds),
+                expected: [
+                    "using ready_pkey on ready q ", "using ready_pkey on ready q_8", "AND (tag >= ",
+                    "Tid Scan on ready", "using jobs_pkey",
+                ]),
+            Case(
+                name: "look at fronts", sql: FrontStatements.look([Line(lane: 0, gate: 0), Line(lane: 1, gate: 2)]),
+                expected: ["using ready_pkey on ready q"]),
+            Case(name: "tell fronts", sql: FrontStatements.tell(bounds), expected: []),
             Case(
                 name: "move aside",
                 sql: PauseStatements.moveAside(

@@ -28,8 +28,8 @@ extension Setting {
     static let shutdownGrace = milliseconds(
         "SHUTDOWN_GRACE_MS", 30_000, "Time for replies to end by themselves after SIGTERM.")
     static let publishInterval = milliseconds(
-        "PUBLISH_INTERVAL_MS", 3, in: 0...1000,
-        "Least time between two flushes of the token stream under load; a third of it while flushes are quick.")
+        "PUBLISH_INTERVAL_MS", 1, in: 0...1000,
+        "Least time between two flushes of the token stream.")
     static let heartbeatInterval = milliseconds(
         "SSE_HEARTBEAT_INTERVAL_MS", 15_000, in: 100...3_600_000, "Time between `: ping` comments on event streams.")
     static let clientStall = milliseconds(

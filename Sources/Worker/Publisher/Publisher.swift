@@ -42,7 +42,7 @@ package final class Publisher: Service {
     /// - Parameters:
     ///   - appender: the log, over a connection that nobody else uses.
     ///   - loop: where timers run.
-    ///   - interval: between flushes; see ``FlushPacing``.
+    ///   - interval: least time between the beginnings of two flushes (`PUBLISH_INTERVAL_MS`).
     ///   - now: the database's clock as this process knows it.
     ///   - logger: told of lost leases and refused events.
     ///   - metrics: flushes, their size and time, lost streams.
@@ -89,7 +89,6 @@ package final class Publisher: Service {
     private func flushUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         let wake = wake
         shutdown.onTrigger { _ = wake.send(()) }
-        var pacing = FlushPacing(interval: interval)
         var lastFlush = ContinuousClock.now - interval
         while true {
             if Task.isCancelled { return }
@@ -99,7 +98,7 @@ package final class Publisher: Service {
                 _ = await wake.nextBatch()
                 continue
             }
-            let due = lastFlush + pacing.pause
+            let due = lastFlush + interval
             if !isUrgent && ContinuousClock.now < due {
                 await rest(until: due, on: home)
                 continue
@@ -108,9 +107,7 @@ package final class Publisher: Service {
             let stamp = now()
             let (flush, pace) = state.withLock { ($0.machine.beginFlush(at: stamp), $0.machine.pace.take()) }
             metrics.paced(pace)
-            guard let flush else { continue }
-            await send(flush)
-            pacing.flushed(in: lastFlush.duration(to: .now))
+            if let flush { await send(flush) }
         }
     }
 

@@ -12,7 +12,7 @@ CREATE UNLOGGED TABLE line_fronts (
 
 -- As before (m0005), but the first entry is looked for behind the front, if there is one that holds. A job below it,
 -- which came back or has a higher priority, is then not the first, and if it is the only one the line counts as empty:
--- who comes now stands further behind than he might. He never stands before his own jobs: of those at or behind `first`
+-- a new job then stands further behind than it might, but never before its tenant's own: of those at or behind `first`
 -- the last is looked for in any case.
 --
 -- Index: line_fronts_pkey, ready_pkey (first entry), ready_tenant (last entry beyond it).

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import JSON
+import Postgres
 import TestSupport
 import Testing
 
@@ -102,6 +103,32 @@ extension EndToEnd {
                         try await deployment.everythingEnded()
                         let next = try await client.post(simulate(["tokens": 3]), to: session).read()
                         #expect(next.shape == ReplyTests.finishedShape)
+                    }
+                }
+            }
+        }
+
+        @Test func `a call whose row got no answer is charged for, and made again`() async throws {
+            let template = try await TestCluster.migratedTemplate()
+            try await TestCluster.withDatabase(template: template) { name in
+                try await PostgresProxy.with(database: name) { proxy, url in
+                    try await Deployment.with(.serve, .work, database: url, mayLogErrors: true) {
+                        deployment, processes in
+                        let client = try await processes[0].client()
+                        let session = try await client.newSession(model: Deployment.model, title: "Cut")
+                        let cut = proxy.cutOnce { $0.isOver && $0.asks("INSERT INTO usage") }
+                        let reply = try await client.post(simulate(["tokens": 5]), to: session).read()
+                        await cut.wait()
+                        #expect(reply.violations == [])
+                        #expect(reply.last("complete")?["finishReason"] == "stop")
+                        #expect(reply.text.split(separator: " ").count == 5)
+                        // The provider was asked beside the statement; of its first answer nothing was shown.
+                        #expect(deployment.simulator.requests.count == 2)
+                        let charged = try await deployment.withConnection { connection in
+                            try await connection.query("SELECT closed FROM usage ORDER BY lease").decode(Bool.self)
+                        }
+                        #expect(charged == [true, true])
+                        try await deployment.everythingEnded()
                     }
                 }
             }

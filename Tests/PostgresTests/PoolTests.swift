@@ -47,6 +47,61 @@ struct PoolTests {
         }
     }
 
+    @Test func `two transactions in one trip come one after the other, and a failed first stops no second`()
+        async throws
+    {
+        try await withPool { pool in
+            try await pool.withConnection { connection in
+                _ = try await connection.query("CREATE TEMP TABLE two (value integer PRIMARY KEY)")
+                let (first, second) = await connection.query(
+                    "INSERT INTO two VALUES (1) RETURNING value", then: "SELECT count(*) FROM two")
+                let inserted = try first.get().decodeFirst(Int32.self)
+                let seen = try second.get().decodeFirst(Int64.self)
+                #expect(inserted == 1 && seen == 1)
+                let (failed, after) = await connection.query(
+                    "INSERT INTO two VALUES (1)", then: "INSERT INTO two VALUES (2)")
+                #expect(throws: PostgresError.self) { try failed.get() }
+                let affected = try after.get().affectedRows
+                let left = try await connection.query("SELECT count(*) FROM two").decodeFirst(Int64.self)
+                #expect(affected == 1 && left == 2)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func `what failed for another transaction's sake is run again, both of it, as often as asked`(
+        repeats: Int
+    ) async throws {
+        try await withPool {
+            $0.maximumConnections = 1
+        } _: { pool in
+            // A sequence counts what is rolled back as well. The pool has one connection, so it is there each time.
+            try await pool.withConnection { connection in
+                try await connection.runScript(
+                    """
+                    CREATE TEMP SEQUENCE tries; CREATE TEMP SEQUENCE seconds;
+                    CREATE FUNCTION pg_temp.fail_twice() RETURNS bigint LANGUAGE plpgsql AS $$
+                    BEGIN
+                        IF nextval('tries') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF;
+                        RETURN currval('tries');
+                    END $$
+                    """)
+            }
+            let outcome = await TestServer.outcome { () throws(PostgresError) -> (Int64?, Int64?) in
+                let (rows, second) = try await pool.query(
+                    "SELECT pg_temp.fail_twice()", then: "SELECT nextval('seconds')", repeats: repeats)
+                return (try rows.decodeFirst(Int64.self), try second.get().decodeFirst(Int64.self))
+            }
+            if repeats == 2 {
+                let (tries, seconds) = try outcome.get()
+                #expect(tries == 3 && seconds == 3)
+            } else {
+                #expect(outcome.failure?.isSerializationFailure == true)
+            }
+            #expect(Int(pool.metrics.repeats.value) == repeats)
+        }
+    }
+
     @Test func `borrowers are served in order, and one that gives up is not`() async throws {
         try await withPool {
             $0.maximumConnections = 1

@@ -25,8 +25,14 @@ import Runtime
 
     // MARK: From any thread
 
+    /// On the loop the request is on its way when this returns, if a connection is there. Not within a callback of
+    /// libcurl.
     nonisolated func start(_ request: HTTPClientRequest, number: UInt64, mailbox: ResponseMailbox) {
-        onLoop { $0.begin(request, number: number, mailbox: mailbox) }
+        if loop.isCurrent {
+            assumeIsolated { $0.begin(request, number: number, mailbox: mailbox) }
+        } else {
+            onLoop { $0.begin(request, number: number, mailbox: mailbox) }
+        }
     }
 
     nonisolated func abort(_ number: UInt64) {
@@ -73,7 +79,12 @@ import Runtime
         transfers[number] = transfer
         metrics?.began()
         let wasAdded = transfer.withEasy { multi?.add($0) ?? false }
-        if !wasAdded { finish(number, .failure(HTTPClientError(.invalidRequest, mayHaveReachedServer: false))) }
+        guard wasAdded else {
+            return finish(number, .failure(HTTPClientError(.invalidRequest, mayHaveReachedServer: false)))
+        }
+        // The library has asked for a timer that is due now; what waits for the loop may take a while.
+        multi?.timerDue()
+        collectEnded()
     }
 
     private func refuse(_ mailbox: ResponseMailbox, _ code: HTTPClientError.Code) {

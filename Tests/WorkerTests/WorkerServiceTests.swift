@@ -31,12 +31,14 @@ struct WorkerServiceTests {
         let metrics: WorkerMetrics
 
         @discardableResult
-        func enqueue(_ count: Int, _ lane: Lane, telling: Bool = true) async throws -> [JobID] {
+        func enqueue(
+            _ count: Int, _ lane: Lane, telling: Bool = true, of lanes: Set<Lane> = Set(Lane.allCases)
+        ) async throws -> [JobID] {
             let jobs = (0..<count).map { _ in
                 NewJob(id: WorkerFixture.id(), kind: .noop, lane: lane, userID: Self.user, payload: [])
             }
             _ = try await queue.enqueue(jobs)
-            if telling { service.wake() }
+            if telling { service.wake(lanes) }
             return jobs.map(\.id)
         }
 
@@ -136,6 +138,46 @@ struct WorkerServiceTests {
             try await worker.enqueue(1, .title)
             await worker.load.wait { $0.ended == 1 }
             #expect(worker.metrics.missedWakeUps.value == 0)
+        }
+    }
+
+    @Test func `told of chat alone it leaves the other lanes for the next look`() async throws {
+        try await withWorker(slots: 4, reserved: 0) { worker in
+            try await worker.enqueue(1, .title, telling: false)
+            // The look at the start may still come, and finds it: then it was not this wake-up that did.
+            try await worker.enqueue(1, .chat, of: [.chat])
+            await worker.load.wait { $0.running[.chat] == 1 }
+            try await worker.enqueue(2, .embedding, telling: false)
+            try await worker.enqueue(1, .chat, of: [.chat])
+            await worker.load.wait { $0.running[.chat] == 2 }
+            #expect(worker.load.value.running[.embedding, default: 0] == 0)
+            // Another lane's wake-up is a look at all of them.
+            worker.service.wake([.title])
+            await worker.load.wait { $0.total == 4 }
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 5 }
+        }
+    }
+
+    @Test func `a slot that becomes free is for every lane`() async throws {
+        try await withWorker(slots: 1, reserved: 0) { worker in
+            try await worker.enqueue(1, .chat, of: [.chat])
+            await worker.load.wait { $0.total == 1 }
+            try await worker.enqueue(1, .embedding, telling: false)
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 2 }
+        }
+    }
+
+    @Test func `while it is told of chat alone, the other lanes are looked at when a look is due`() async throws {
+        try await withWorker(slots: 8, reserved: 0, idlePoll: .milliseconds(5)) { worker in
+            try await worker.enqueue(1, .embedding, telling: false)
+            while worker.load.value.running[.embedding, default: 0] == 0 {
+                worker.service.wake([.chat])
+                await Task.yield()
+            }
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 1 }
         }
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Jobs
 import Synchronization
 import Worker
 
@@ -10,7 +11,7 @@ final class WakeUps: Sendable {
         worker.withLock { $0 = service }
     }
 
-    func wake() {
-        worker.withLock { $0 }?.wake()
+    func wake(_ lanes: Set<Lane> = Set(Lane.allCases)) {
+        worker.withLock { $0 }?.wake(lanes)
     }
 }

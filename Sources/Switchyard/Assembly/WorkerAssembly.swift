@@ -62,7 +62,8 @@ struct WorkerAssembly {
             callbacks: PostgresListener.Callbacks(
                 onNotification: { channel, payload in
                     if channel == WakeNotifier.jobsChannel {
-                        wakeUps.wake()
+                        // Another program's payload may be anything.
+                        if let lane = Int16(payload).flatMap(Lane.init) { wakeUps.wake([lane]) } else { wakeUps.wake() }
                         keeper.lineChanged()
                     } else if channel == WakeNotifier.providersChannel {
                         keeper.changed()
@@ -92,7 +93,7 @@ struct WorkerAssembly {
             metrics: workerMetrics)
         let dueMover = DueMover(queue: foundations.queue, wake: wake, logger: logger)
         let frontKeeper = FrontKeeper(
-            fronts: foundations.fronts, wake: { _ in wakeUps.wake() }, logger: logger, metrics: metrics)
+            fronts: foundations.fronts, wake: { wakeUps.wake($0) }, logger: logger, metrics: metrics)
         let maintenance = MaintenanceService(
             database: foundations.database, queue: foundations.queue, eventRetention: configuration.eventRetention,
             jobRetention: configuration.jobRetention,

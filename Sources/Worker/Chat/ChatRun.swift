@@ -80,12 +80,12 @@ final class ChatRun: JobRun {
     private func ask(
         _ call: ProtectedCall, _ payload: ChatPayload, _ context: ChatContext,
     ) async throws(JobFailure) -> Result<ProviderStream, ProviderError> {
-        let (opened, pieces) = await together { () async -> Result<Void, JobFailure> in
-            do throws(JobFailure) { return .success(try await self.beginCall(1, payload, context)) } catch {
+        let (pieces, opened) = await together { () async -> Result<ProviderStream, ProviderError> in
+            do throws(ProviderError) { return .success(try await call.stream()) } catch { return .failure(error) }
+        } _: { () async -> Result<Void, JobFailure> in
+            do throws(JobFailure) { return .success(try await beginCall(1, payload, context)) } catch {
                 return .failure(error)
             }
-        } _: { () async -> Result<ProviderStream, ProviderError> in
-            do throws(ProviderError) { return .success(try await call.stream()) } catch { return .failure(error) }
         }
         try opened.get()
         return pieces

@@ -32,7 +32,7 @@ package struct WorkerConfiguration: Sendable {
 ///
 /// One claim is under way at a time and asks for as many jobs as there are free slots. It claims when told of new
 /// work, when a slot becomes free, after a full batch, and now and then without any reason: a lost notification
-/// costs time, never a job.
+/// costs time, never a job. Told of chat alone, for which a person waits, it looks nowhere else first.
 package final class WorkerService: Service {
     /// See `Service`.
     package let name = "worker"
@@ -48,6 +48,10 @@ package final class WorkerService: Service {
     private let metrics: WorkerMetrics
     private let wakeUp = BoundedChannel<Void>(capacity: 1)
     private let background = Atomic<Int>(0)
+    /// Lanes with new work, by a bit each.
+    private let told = Atomic<UInt8>(0)
+    /// Claims that are not durable yet, nor on the way to the disk.
+    private let unpersisted = Mutex<[Lease]>([])
 
     /// Starts nothing yet: ``run(_:)`` does.
     ///
@@ -80,8 +84,16 @@ package final class WorkerService: Service {
         metrics.slots.set(configuration.slots)
     }
 
-    /// Tells the claimer to look for work; never blocks.
-    package func wake() { _ = wakeUp.send(()) }
+    /// Tells the claimer that lanes have work, or that it has room for some; never blocks.
+    package func wake(_ lanes: Set<Lane> = Set(Lane.allCases)) {
+        told.bitwiseOr(Self.bits(of: lanes), ordering: .relaxed)
+        _ = wakeUp.send(())
+    }
+
+    private static func bits(of lanes: some Sequence<Lane>) -> UInt8 { lanes.reduce(0) { $0 | 1 << $1.rawValue } }
+
+    private static let allLanes = bits(of: Lane.allCases)
+    private static let chatAlone = bits(of: [.chat])
 
     /// See `Service`. Shut down, it claims no more and returns when its runs have ended or were handed back.
     package func run(_ shutdown: ShutdownSignal) async throws {
@@ -92,23 +104,35 @@ package final class WorkerService: Service {
     private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         let tasks = LoopTasks()
-        var isTold = true
+        var (isTold, lanes) = (true, Self.allLanes)
+        var lastLookAtAll = ContinuousClock.now
         while !shutdown.isTriggered && !Task.isCancelled {
-            let limit = freeSlots()
+            if lanes != Self.chatAlone || ContinuousClock.now - lastLookAtAll > configuration.idlePoll {
+                lanes = Self.allLanes
+                lastLookAtAll = .now
+            }
+            let limit = freeSlots(for: lanes)
             let claimed = limit.total > 0 ? await claim(limit) : nil
             if let claimed { start(claimed, in: tasks, on: home) }
             if !isTold, claimed?.isEmpty == false { metrics.missedWakeUps.increment() }
             isTold = true
-            if let claimed, claimed.count == limit.total { continue }
+            if let claimed, claimed.count == limit.total {
+                lanes = Self.allLanes
+                continue
+            }
+            if claimed == nil { told.bitwiseOr(lanes, ordering: .relaxed) }
             isTold = await waitForWork(hadError: limit.total > 0 && claimed == nil, on: home)
+            lanes = isTold ? told.exchange(0, ordering: .relaxed) : Self.allLanes
         }
         drain()
         await tasks.waitForAll()
     }
 
-    private func freeSlots() -> ClaimLimit {
+    private func freeSlots(for lanes: UInt8) -> ClaimLimit {
         let total = configuration.slots - registry.count
-        let room = configuration.slots - configuration.slotsReservedForChat - background.load(ordering: .relaxed)
+        let room =
+            lanes == Self.chatAlone
+            ? 0 : configuration.slots - configuration.slotsReservedForChat - background.load(ordering: .relaxed)
         return ClaimLimit(
             total: min(total, configuration.claimSize), background: min(room, configuration.claimSize))
     }
@@ -135,11 +159,24 @@ package final class WorkerService: Service {
     private func start(_ claimed: [Claimed], in tasks: LoopTasks, on home: isolated LoopDomain) {
         for job in claimed { start(job, in: tasks, on: home) }
         let shown = claimed.filter { $0.job.lane == .chat }.map(\.job.lease)
-        if !shown.isEmpty { tasks.start(on: home) { [self] _ in await persist(shown) } }
+        if shown.isEmpty { return }
+        let isFirst = unpersisted.withLock { leases in
+            defer { leases += shown }
+            return leases.isEmpty
+        }
+        if isFirst { tasks.start(on: home) { [self] home in await persist(on: home) } }
     }
 
-    /// Waits for the disk beside the runs, which are loading and asking meanwhile.
-    private func persist(_ leases: [Lease]) async {
+    /// How long claims gather before they are made durable together: the runs, which load and ask meanwhile, go first.
+    private static let persistWindow: Duration = .milliseconds(1)
+
+    /// Waits for the disk beside the runs.
+    private func persist(on home: isolated LoopDomain) async {
+        await home.pause(for: Self.persistWindow)
+        let leases = unpersisted.withLock { leases in
+            defer { leases = [] }
+            return leases
+        }
         let backoff = Backoff(base: .milliseconds(20), cap: .seconds(1))
         var attempt = 0
         while !Task.isCancelled {

@@ -58,6 +58,16 @@ struct QueuePlanTests {
                     "using jobs_pkey",
                 ]),
             Case(
+                name: "claim of chat alone",
+                sql: ClaimStatements.claim(ClaimLimit(total: 16, background: 0), worker: Fixture.id()),
+                expected: ["using ready_pkey on ready q", "Tid Scan on ready", "using jobs_pkey"]),
+            Case(
+                name: "claim of chat alone with bounds and gates",
+                sql: ClaimStatements.claim(
+                    ClaimLimit(total: 16, background: 0, gates: [GateAllowance(gate: 2, atMost: 3)]),
+                    worker: Fixture.id(), from: bounds),
+                expected: ["using ready_pkey on ready q", "AND (tag >= ", "Tid Scan on ready", "using jobs_pkey"]),
+            Case(
                 name: "claim with a look at aged lanes",
                 sql: ClaimStatements.claim(
                     ClaimLimit(total: 16, background: 12), worker: Fixture.id(), aged: (.embedding, .summary)),

@@ -57,6 +57,11 @@ struct BenchmarkQueue: Sendable {
         NewJob(id: ids.next(), kind: .noop, lane: .embedding, userID: user, payload: payload)
     }
 
+    /// Stores one job as the API does, and returns when it is durable.
+    func submit(_ job: NewJob) async throws {
+        if case .accepted(let wake) = try await queue.submit(job, key: nil) { notifier.wake(wake) }
+    }
+
     func count(_ statement: SQL) async throws -> Int64 {
         try await pool.query(statement).decodeFirst(Int64.self) ?? 0
     }

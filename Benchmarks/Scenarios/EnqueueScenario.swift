@@ -3,6 +3,8 @@ import Chat
 import Jobs
 import Persistence
 import Postgres
+import Runtime
+import TestSupport
 
 /// How fast jobs are stored: many in one statement, and one by one with a commit and a wake-up each; beside both, in
 /// turns, the same rows as a bare insert through the same connections. No worker takes any of them.
@@ -64,7 +66,7 @@ struct EnqueueScenario: Scenario {
         try await BenchmarkDeployment.with { deployment in
             try await BenchmarkQueue.with(deployment, connections: connections) { queue in
                 let enqueue: @Sendable () async throws -> Void = {
-                    queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]).wake)
+                    try await queue.submit(queue.noop())
                 }
                 let insert: @Sendable () async throws -> Void = {
                     try await queue.pool.execute(BareInsert.one(queue.noop()))
@@ -87,20 +89,23 @@ struct EnqueueScenario: Scenario {
         }
     }
 
-    /// How often a second all lanes together get it done.
+    /// How often a second all callers together get it done; each on a loop, as the product's requests are.
     private func repeats(
-        _ lanes: Int, for stretch: Duration, _ body: @escaping @Sendable () async throws -> Void
+        _ callers: Int, for stretch: Duration, _ body: @escaping @Sendable () async throws -> Void
     ) async throws -> Double {
+        let loops = try TestCluster.loops.get().loops
         let start = ContinuousClock.now
         let count = try await withThrowingTaskGroup(of: Int.self) { group in
-            for _ in 0..<lanes {
+            for caller in 0..<callers {
                 group.addTask {
-                    var count = 0
-                    while start.elapsed < stretch {
-                        try await body()
-                        count += 1
+                    try await LoopDomain(loops[caller % loops.count]).run {
+                        var count = 0
+                        while start.elapsed < stretch {
+                            try await body()
+                            count += 1
+                        }
+                        return count
                     }
-                    return count
                 }
             }
             return try await group.reduce(0, +)

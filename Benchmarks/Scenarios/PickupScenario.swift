@@ -26,9 +26,8 @@ struct PickupScenario: Scenario {
                     _ = try await arrivals.arrival(number)
                     let job = queue.noop(payload: NoopHandler.stampPayload)
                     let start = ContinuousClock.now
-                    let lanes = try await queue.queue.enqueue([job]).wake
+                    try await queue.submit(job)
                     let now = queue.clock.now
-                    queue.notifier.wake(lanes)
                     if number < warmUp { continue }
                     enqueueTimes.append(start.elapsed.milliseconds)
                     committed[job.id] = now

@@ -107,7 +107,7 @@ struct SoakScenario: Scenario {
         var number = 0
         while ContinuousClock.now < end {
             _ = try await arrivals.arrival(number)
-            queue.notifier.wake(try await queue.queue.enqueue([queue.noop()]).wake)
+            try await queue.submit(queue.noop())
             number += 1
         }
         return number

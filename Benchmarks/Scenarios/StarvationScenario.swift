@@ -104,9 +104,8 @@ struct StarvationScenario: Scenario {
             let job = NewJob(
                 id: queue.ids.next(), kind: .noop, lane: .chat, userID: user, payload: NoopHandler.stampPayload)
             let begun = ContinuousClock.now
-            let lanes = try await queue.queue.enqueue([job]).wake
+            try await queue.submit(job)
             let now = queue.clock.now
-            queue.notifier.wake(lanes)
             if number < warmUp { continue }
             enqueueTimes.append(begun.elapsed.milliseconds)
             committed[job.id] = now

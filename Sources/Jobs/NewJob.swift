@@ -28,8 +28,6 @@ package struct NewJob: Sendable {
     package var runAt: Timestamp?
     /// How long one run may take in all before the queue takes its lease.
     package var runLimit: Duration = .seconds(900)
-    /// What a reader of the stream sees before any worker has it; lease 0.
-    package var openingEvents: [StreamEvent] = []
 
     /// The rest has defaults.
     package init(

@@ -8,6 +8,10 @@ enum EventStatements {
     /// Appends the gathered events of many jobs, each only while its lease stands. `written` is chosen once per
     /// event, so a repeated flush conflicts with itself and adds nothing.
     ///
+    /// The leases are looked up one by one (`LATERAL … OFFSET 0` leaves no other way). A join was planned when hardly
+    /// anything ran, as a walk over all of `running`, and kept: with 1200 runs a flush of 24 events took 0.85 ms
+    /// instead of 0.23.
+    ///
     /// Returns the jobs whose lease still stands: the others are stale. Index: running_pkey, events' primary key.
     static func append(
         jobs: [JobID], leases: [Int64], sequences: [Int32], kinds: [Int16], data: [String], written: [Timestamp]
@@ -16,7 +20,7 @@ enum EventStatements {
         WITH given AS MATERIALIZED (
             SELECT g.* FROM unnest(\(jobs), \(leases), \(sequences), \(kinds), \(data), \(written))
                 AS g (job, lease, seq, kind, data, written)
-            JOIN running r ON r.job = g.job AND r.lease = g.lease
+            CROSS JOIN LATERAL (SELECT FROM running r WHERE r.job = g.job AND r.lease = g.lease OFFSET 0) r
         ), added AS (
             INSERT INTO events (job, lease, seq, kind, data, written)
             SELECT job, lease, seq, kind, data, written FROM given

@@ -57,7 +57,9 @@ enum ClaimStatements {
     }
 
     private static func steps(_ limit: ClaimLimit, aged: (Lane, Lane)?, from bounds: ClaimBounds?) -> SQL {
-        if limit.background == 0 { return limit.gates.isEmpty ? openChat(limit, from: bounds) : gatedChat(limit, from: bounds) }
+        if limit.background == 0 {
+            return limit.gates.isEmpty ? openChat(limit, from: bounds) : gatedChat(limit, from: bounds)
+        }
         if !limit.gates.isEmpty { return gatedSteps(limit, aged: aged, from: bounds) }
         return aged.map { openSteps(limit, aged: $0, from: bounds) } ?? openSteps(limit, from: bounds)
     }

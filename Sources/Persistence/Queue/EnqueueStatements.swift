@@ -21,7 +21,22 @@ enum EnqueueStatements {
         """
     }
 
-    /// Stores many jobs that have neither keys nor opening events: one statement over arrays, whatever their number.
+    /// The same as a transaction of its own that wakes the workers and is not waited for on the disk: what follows it
+    /// does that. Without notices, which a full queue of the database does not take, somebody else tells them.
+    ///
+    /// Index and lock order: as ``enqueue(_:)``. Returns the place, null when nothing was stored.
+    static func submit(_ job: NewJob, notifies: Bool) -> SQL {
+        """
+        SELECT e.place, CASE WHEN e.place = 0 AND \(notifies) THEN pg_notify('jobs', \("\(job.lane.rawValue)"))::text END
+        FROM set_config('synchronous_commit', 'off', true)
+        CROSS JOIN LATERAL enqueue_job(
+            \(job.id), \(job.kind.rawValue), \(job.lane.rawValue), \(job.gate), \(job.userID), \(job.serialKey),
+            \(String(decoding: job.payload, as: UTF8.self)), \(job.priority), \(job.maximumAttempts),
+            \(job.runLimit.wholeMilliseconds), \(job.runAt), \(job.uniqueKey)) e
+        """
+    }
+
+    /// Stores many jobs without keys: one statement over arrays, whatever their number.
     /// The jobs of a tenant stand in the order given, and a repeated id changes nothing. Where the first of a tenant
     /// goes is asked once a tenant, lane and priority (a share); each further one is a step behind.
     ///

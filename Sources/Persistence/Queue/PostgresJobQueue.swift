@@ -13,6 +13,7 @@ package struct PostgresJobQueue: JobQueue {
     let clock: DatabaseClock
     let fronts: LineFronts?
     let onSessionChange: SessionChangeHandler
+    let submissions = SubmissionLoad()
 
     /// - Parameters:
     ///   - pool: for everything but claims.
@@ -35,7 +36,7 @@ package struct PostgresJobQueue: JobQueue {
     /// See ``JobQueue``. One transaction; sorted by unique key and id, so that two callers never wait for each other in a
     /// ring.
     package func enqueue(_ jobs: [NewJob]) async throws(JobQueueError) -> Enqueued {
-        if jobs.count == 1, jobs[0].openingEvents.isEmpty { return try await enqueue(jobs[0]) }
+        if jobs.count == 1 { return try await enqueue(jobs[0]) }
         return try await mapping {
             do {
                 return try await enqueue(jobs, idsAreNew: true)
@@ -70,7 +71,7 @@ package struct PostgresJobQueue: JobQueue {
             }
             var standing: [JobID: JobID] = [:]
             for job in sorted where plain.isEmpty || !job.isPlain {
-                let (place, id) = try await Self.place(job, in: transaction, at: clock.now)
+                let (place, id) = try await Self.place(job, in: transaction)
                 if place == .ready { wake.insert(job.lane) }
                 if id != job.id { standing[job.id] = id }
             }
@@ -100,20 +101,14 @@ package struct PostgresJobQueue: JobQueue {
     }
 
     /// Enqueues within a transaction of the caller; nil when the id was enqueued before or another job has its unique key.
-    static func enqueue(
-        _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
-    ) async throws -> Place? {
-        try await place(job, in: transaction, at: now).place
+    static func enqueue(_ job: NewJob, in transaction: PostgresTransaction) async throws -> Place? {
+        try await place(job, in: transaction).place
     }
 
     private static func place(
-        _ job: NewJob, in transaction: PostgresTransaction, at now: Timestamp
+        _ job: NewJob, in transaction: PostgresTransaction
     ) async throws -> (place: Place?, standing: JobID) {
-        let answer = try placing(of: job, in: try await transaction.query(EnqueueStatements.enqueue(job)))
-        if answer.place != nil, let append = openingEvents(job.openingEvents, of: job.id, at: now) {
-            try await transaction.execute(append)
-        }
-        return answer
+        try placing(of: job, in: try await transaction.query(EnqueueStatements.enqueue(job)))
     }
 
     /// Where the enqueuing statement has put the job, and which job stands.
@@ -122,13 +117,7 @@ package struct PostgresJobQueue: JobQueue {
         return (place.flatMap(Place.init), standing)
     }
 
-    /// Events of lease 0, which are written with the job.
-    static func openingEvents(_ events: [StreamEvent], of job: JobID, at now: Timestamp) -> SQL? {
-        if events.isEmpty { return nil }
-        return EventStatements.appendUnfenced(opening(events, of: job, at: now), of: job)
-    }
-
-    /// The events of lease 0, with their places.
+    /// The events of lease 0, which are written with the job, with their places.
     static func opening(_ events: [StreamEvent], of job: JobID, at now: Timestamp) -> [StampedEvent] {
         events.enumerated().map { index, event in
             StampedEvent(
@@ -228,5 +217,5 @@ package struct PostgresJobQueue: JobQueue {
 
 extension NewJob {
     /// Touches nothing but the record and the line, so that many go in one statement.
-    fileprivate var isPlain: Bool { serialKey == nil && uniqueKey == nil && openingEvents.isEmpty }
+    fileprivate var isPlain: Bool { serialKey == nil && uniqueKey == nil }
 }

@@ -238,11 +238,6 @@ extension NewTurn {
     }
 }
 
-extension PersistenceError {
-    /// Listeners have not read for so long that the database takes no more notifications (`too_many_…`, 54000).
-    fileprivate var hasNoRoomForNotifications: Bool { underlying?.sqlState == "54000" }
-}
-
 extension AcceptedTurn {
     /// The outcome that an idempotency key keeps.
     var stored: String { "\(jobID) \(messageID) \(userMessageID) \(sessionID)" }

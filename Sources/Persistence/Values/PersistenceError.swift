@@ -98,3 +98,8 @@ package struct PersistenceError: Error, Sendable, CustomStringConvertible, Custo
         underlying.map { "\(description): \(String(reflecting: $0))" } ?? description
     }
 }
+
+extension PersistenceError {
+    /// Listeners have not read for so long that the database takes no more notifications (`too_many_…`, 54000).
+    var hasNoRoomForNotifications: Bool { underlying?.sqlState == "54000" }
+}

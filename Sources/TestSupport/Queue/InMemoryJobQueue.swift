@@ -104,12 +104,8 @@ package actor InMemoryJobQueue: JobQueue {
                 if heads[key] == nil { heads[key] = job.id } else { place = .waiting }
             }
             lastPosition += 1
-            var entry = Entry(
+            let entry = Entry(
                 job: job, createdAt: now, tag: nextTag(job).first, position: lastPosition, place: place)
-            for (index, event) in job.openingEvents.enumerated() {
-                let cursor = StreamCursor(lease: 0, sequence: Int32(index) + 1)
-                entry.events[cursor] = StampedEvent(job: job.id, event: LoggedEvent(event, at: cursor), written: now)
-            }
             entries[job.id] = entry
             if entry.isReady { wake.insert(job.lane) }
         }

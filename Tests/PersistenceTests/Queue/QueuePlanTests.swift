@@ -130,6 +130,7 @@ struct QueuePlanTests {
                 sql: ProviderStatements.putOff(jobs: [job], leases: [1], delays: [1], reasons: ["provider_busy"]),
                 expected: ["using running_pkey", "Tid Scan on running"]),
             Case(name: "enqueue", sql: EnqueueStatements.enqueue(new), expected: []),
+            Case(name: "submit", sql: EnqueueStatements.submit(new, notifies: true), expected: []),
             Case(
                 name: "move due", sql: EnqueueStatements.moveDue(limit: 100),
                 expected: ["using deferred_pkey", "Tid Scan on deferred", "using jobs_pkey"]),
@@ -159,7 +160,9 @@ struct QueuePlanTests {
             Case(
                 name: "standings", sql: EventStatements.standings(of: [job]),
                 expected: ["jobs_pkey", "deferred_job", "ready_", "waiting_pkey"]),
-            Case(name: "append", sql: EventStatements.append([event]), expected: ["running_pkey"]),
+            Case(
+                name: "append", sql: EventStatements.append([event]),
+                expected: ["Nested Loop", "using running_pkey on running r"]),
             Case(
                 name: "read", sql: EventStatements.read(job, after: .beginning, since: job.madeAt, limit: 100),
                 expected: ["_pkey on events_"]),

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
-import Observability
 import Persistence
 import Postgres
-import Runtime
 import TestSupport
 import Testing
 
@@ -90,33 +88,15 @@ struct TurnStoreTests {
 
     @Test func `workers hear of a turn with its commit, and of a title only when there is one to make`() async throws {
         try await with { test in
-            let heard = BoundedChannel<String>(capacity: 16)
-            let listener = PostgresListener(
-                test.database.configuration, channels: ["jobs", "marker"], on: try TestCluster.loops.get().next(),
-                blocking: TestCluster.blocking, logger: .discard, metrics: MetricsRegistry(),
-                callbacks: PostgresListener.Callbacks(
-                    onNotification: { channel, payload in _ = heard.send("\(channel) \(payload)") },
-                    onConnected: { _ = heard.send("connected") }))
-            let shutdown = ShutdownSignal()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await listener.run(shutdown) }
-                #expect(await heard.nextBatch() == ["connected"])
-                func notices() async throws -> [String] {
-                    try await test.database.pool.execute("SELECT pg_notify('marker', '')")
-                    var all: [String] = []
-                    while all.last != "marker " { all += await heard.nextBatch() }
-                    return all.dropLast()
-                }
+            try await JobNotices.hear(in: test.database) { notices in
                 _ = try await test.accept()
-                #expect(try await notices() == ["jobs 0", "jobs 1"])
+                #expect(try await notices.next() == ["jobs 0", "jobs 1"])
                 // Behind the first there is nothing to run.
                 _ = try await test.accept()
-                #expect(try await notices().isEmpty)
+                #expect(try await notices.next().isEmpty)
                 _ = try await test.turns.submit(
                     test.fixture.turn(in: test.fixture.session().id) { $0.wantsTitle = false })
-                #expect(try await notices() == ["jobs 0"])
-                shutdown.trigger()
-                try await group.waitForAll()
+                #expect(try await notices.next() == ["jobs 0"])
             }
         }
     }

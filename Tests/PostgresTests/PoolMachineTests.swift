@@ -8,11 +8,11 @@ struct PoolMachineTests {
     private let start = ContinuousClock.now
 
     private func machine(
-        minimum: Int = 0, maximum: Int = 2, waiting: Int = 3, loops: Int = 1
+        minimum: Int = 0, maximum: Int = 2, waiting: Int = 3
     ) -> PoolMachine<String> {
         PoolMachine(
             .init(
-                minimum: minimum, maximum: maximum, waiting: waiting, loops: loops, checkAfter: .seconds(30),
+                minimum: minimum, maximum: maximum, waiting: waiting, checkAfter: .seconds(30),
                 closeAfter: .seconds(300)))
     }
 
@@ -55,34 +55,16 @@ struct PoolMachineTests {
         #expect(words(machine.giveBack(slot: 0, usable: true, now: start)) == ["lend 5 0 a"])
     }
 
-    /// Slots 0 and 2 are on loop 0, slot 1 is on loop 1; slot 1 was used last.
-    @Test(arguments: [(0, 2), (1, 1), (nil, 1)] as [(Int?, Int)])
-    func `a borrower gets the connection of its loop that was used last, else that of all`(loop: Int?, slot: Int) {
-        var machine = machine(minimum: 3, maximum: 3, loops: 2)
-        _ = machine.tick(now: start)
-        for (slot, used) in [(0, 0), (2, 1), (1, 2)] { _ = machine.connected(slot: slot, "c", now: at(used)) }
-        var copy = machine
-        #expect(words(copy.acquire(1, onLoop: loop, deadline: at(9), now: at(3))) == ["lend 1 \(slot) c"])
-        #expect(machine.lendIdle(onLoop: loop)?.slot == slot)
-    }
-
-    @Test func `with none of its loop idle a borrower gets another's`() {
-        var machine = machine(minimum: 2, loops: 2)
-        _ = machine.tick(now: start)
-        _ = machine.connected(slot: 1, "b", now: start)
-        #expect(machine.lendIdle(onLoop: 0)?.slot == 1)
-    }
-
     @Test func `an idle connection is not lent past those who wait, nor after the shutdown`() {
         var machine = machine(maximum: 1)
         _ = machine.acquire(1, deadline: at(5), now: start)
-        #expect(machine.lendIdle(onLoop: nil) == nil)
+        #expect(machine.lendIdle() == nil)
         _ = machine.connected(slot: 0, "a", now: start)
         _ = machine.giveBack(slot: 0, usable: true, now: start)
-        #expect(machine.lendIdle(onLoop: nil)?.connection == "a")
+        #expect(machine.lendIdle()?.connection == "a")
         _ = machine.giveBack(slot: 0, usable: true, now: start)
         _ = machine.shutDown()
-        #expect(machine.lendIdle(onLoop: nil) == nil)
+        #expect(machine.lendIdle() == nil)
     }
 
     @Test func `one that gave up is passed over`() {

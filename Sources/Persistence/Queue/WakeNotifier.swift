@@ -57,7 +57,7 @@ package final class WakeNotifier: Service {
         self.logger = logger
         sent = metrics.counter(
             "switchyard_notifications_sent_total",
-            help: "Notices sent to workers and readers, before coalescing; a turn wakes workers with its own commit.")
+            help: "Notices sent to workers and readers, before coalescing; turns and jobs alone wake by their commit.")
         coalesced = metrics.counter(
             "switchyard_notifications_coalesced_total",
             help: "Wake-ups and cancels that another one of the same send stood for.")

@@ -5,9 +5,6 @@
 /// A slot goes empty → connecting → idle ⇄ lent, idle ⇄ checked, and from anywhere back to empty. Waiters are served
 /// first in, first out; no newcomer overtakes one. After a failed attempt to connect, one attempt at a time is made,
 /// with growing delays, until one succeeds.
-///
-/// The connection of slot n lives on loop n modulo their number. A borrower who says which one he is on gets a
-/// connection of that loop while one is idle: another's costs two changes of threads a statement.
 struct PoolMachine<Connection: Sendable>: Sendable {
     enum Slot: Sendable {
         /// Can move to: connecting.
@@ -39,15 +36,12 @@ struct PoolMachine<Connection: Sendable>: Sendable {
     private struct Waiter: Sendable {
         let number: UInt64
         let deadline: ContinuousClock.Instant
-        let loop: Int?
     }
 
     struct Limits: Sendable {
         var minimum: Int
         var maximum: Int
         var waiting: Int
-        /// Over which the slots are spread.
-        var loops = 1
         /// A connection idle for so long is pinged.
         var checkAfter: Duration
         /// A connection above the minimum that nobody used for so long is closed.
@@ -82,8 +76,8 @@ struct PoolMachine<Connection: Sendable>: Sendable {
     // MARK: Borrowers
 
     /// Someone wants a connection and one is idle that nobody waits for: the way of nearly all borrowers.
-    mutating func lendIdle(onLoop loop: Int?) -> (slot: Int, connection: Connection)? {
-        guard !isShutDown, waiters.isEmpty, let slot = lastUsedIdle(onLoop: loop),
+    mutating func lendIdle() -> (slot: Int, connection: Connection)? {
+        guard !isShutDown, waiters.isEmpty, let slot = lastUsedIdle(),
             case .idle(let connection, _, _) = slots[slot]
         else { return nil }
         slots[slot] = .lent(connection)
@@ -92,11 +86,11 @@ struct PoolMachine<Connection: Sendable>: Sendable {
 
     /// Someone wants a connection: lent at once, refused at once, or in line until a later action names the number.
     mutating func acquire(
-        _ number: UInt64, onLoop loop: Int? = nil, deadline: ContinuousClock.Instant, now: ContinuousClock.Instant
+        _ number: UInt64, deadline: ContinuousClock.Instant, now: ContinuousClock.Instant
     ) -> [Action] {
         if isShutDown { return [.refuse(waiter: number, .closed)] }
         guard waiters.count < limits.waiting else { return [.refuse(waiter: number, .queueFull)] }
-        waiters.append(Waiter(number: number, deadline: deadline, loop: loop))
+        waiters.append(Waiter(number: number, deadline: deadline))
         let actions = settle(now)
         return waiters.isEmpty ? actions : actions + [.wake(deadline)]
     }
@@ -204,8 +198,8 @@ struct PoolMachine<Connection: Sendable>: Sendable {
     private mutating func settle(_ now: ContinuousClock.Instant) -> [Action] {
         if isShutDown { return drainedIfSo() }
         var actions: [Action] = []
-        while let next = waiters.first, let slot = lastUsedIdle(onLoop: next.loop),
-            case .idle(let connection, _, _) = slots[slot], let waiter = waiters.popFirst()
+        while !waiters.isEmpty, let slot = lastUsedIdle(), case .idle(let connection, _, _) = slots[slot],
+            let waiter = waiters.popFirst()
         {
             slots[slot] = .lent(connection)
             actions.append(.lend(waiter: waiter.number, slot: slot, connection))
@@ -232,15 +226,12 @@ struct PoolMachine<Connection: Sendable>: Sendable {
         return isShutDown && !busy ? [.drained] : []
     }
 
-    /// Of the borrower's loop if there is one, and of those the one used last: its caches are warm, and the others can
-    /// age.
-    private func lastUsedIdle(onLoop loop: Int?) -> Int? {
-        var best: (index: Int, isNear: Bool, used: ContinuousClock.Instant)?
+    /// The one used last: its caches are warm, and the others can age.
+    private func lastUsedIdle() -> Int? {
+        var best: (index: Int, used: ContinuousClock.Instant)?
         for (index, slot) in slots.enumerated() {
-            guard case .idle(_, _, let used) = slot else { continue }
-            let isNear = index % limits.loops == loop
-            if let best, best.isNear && !isNear || best.isNear == isNear && best.used >= used { continue }
-            best = (index, isNear, used)
+            guard case .idle(_, _, let used) = slot, best.map({ $0.used < used }) ?? true else { continue }
+            best = (index, used)
         }
         return best?.index
     }

@@ -6,12 +6,11 @@ import Synchronization
 extension PostgresPool {
     /// Waits for a connection; the caller gives it back exactly once.
     func borrow(_ deadline: ContinuousClock.Instant?) async throws(PostgresError) -> Loan {
-        let loop = loops.firstIndex { $0.isCurrent }
-        if !Task.isCancelled, let loan = lendIdle(onLoop: loop) { return loan }
+        if !Task.isCancelled, let loan = lendIdle() { return loan }
         let start = ContinuousClock.now
         let deadline = deadline ?? start + limits.borrowTimeout
         while true {
-            let loan = try await wait(onLoop: loop, deadline).get()
+            let loan = try await wait(deadline).get()
             if loan.connection.isOpen {
                 metrics.wait.observe(ContinuousClock.now - start)
                 return loan
@@ -21,9 +20,9 @@ extension PostgresPool {
         }
     }
 
-    private func lendIdle(onLoop loop: Int?) -> Loan? {
+    private func lendIdle() -> Loan? {
         let found: Loan? = state.withLock { state in
-            guard let (slot, connection) = state.machine.lendIdle(onLoop: loop) else { return nil }
+            guard let (slot, connection) = state.machine.lendIdle() else { return nil }
             metrics.inUse.set(state.machine.lentCount)
             return Loan(slot: slot, connection: connection)
         }
@@ -41,9 +40,7 @@ extension PostgresPool {
         step { $0.giveBack(slot: loan.slot, usable: usable, now: .now) }
     }
 
-    private func wait(
-        onLoop loop: Int?, _ deadline: ContinuousClock.Instant
-    ) async -> Result<Loan, PostgresError> {
+    private func wait(_ deadline: ContinuousClock.Instant) async -> Result<Loan, PostgresError> {
         let number = state.withLock { state in
             state.lastNumber += 1
             return state.lastNumber
@@ -53,7 +50,7 @@ extension PostgresPool {
                 if Task.isCancelled { return continuation.resume(returning: .failure(PostgresError(.cancelled))) }
                 step { machine, borrowers in
                     borrowers[number] = continuation
-                    return machine.acquire(number, onLoop: loop, deadline: deadline, now: .now)
+                    return machine.acquire(number, deadline: deadline, now: .now)
                 }
                 // A cancellation that came before the borrower was in line found nothing to remove.
                 if Task.isCancelled { giveUp(number) }

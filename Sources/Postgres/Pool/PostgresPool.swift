@@ -63,8 +63,7 @@ package final class PostgresPool: Service {
     let work: BoundedChannel<Work>
     let metrics: PoolMetrics
 
-    /// A pool that connects nothing before it runs. Connections are spread over the loops; who borrows on one of them
-    /// gets a connection that lives there, while one is idle.
+    /// A pool that connects nothing before it runs. Connections are spread over the loops.
     package init(
         name: String, _ configuration: PostgresConfiguration, limits: Limits = Limits(), loops: [EventLoop],
         blocking: BlockingPool, logger: Logger, metrics: MetricsRegistry
@@ -83,8 +82,8 @@ package final class PostgresPool: Service {
                 machine: PoolMachine(
                     .init(
                         minimum: min(limits.minimumConnections, limits.maximumConnections),
-                        maximum: limits.maximumConnections, waiting: limits.waiting, loops: loops.count,
-                        checkAfter: limits.checkAfter, closeAfter: limits.closeAfter))))
+                        maximum: limits.maximumConnections, waiting: limits.waiting, checkAfter: limits.checkAfter,
+                        closeAfter: limits.closeAfter))))
     }
 
     /// Makes and checks connections until the shutdown; returns when all are given back.

@@ -56,6 +56,21 @@ extension EndToEnd {
             }
         }
 
+        /// An API and a worker whose connections to the database can be cut.
+        private static func throughProxy(
+            _ body: (PostgresProxy, Deployment, APIClient) async throws -> Void
+        ) async throws {
+            let template = try await TestCluster.migratedTemplate()
+            try await TestCluster.withDatabase(template: template) { name in
+                try await PostgresProxy.with(database: name) { proxy, url in
+                    try await Deployment.with(.serve, .work, database: url, mayLogErrors: true) {
+                        deployment, processes in
+                        try await body(proxy, deployment, try await processes[0].client())
+                    }
+                }
+            }
+        }
+
         /// Whose answer is lost after its commit.
         enum Commit: String, CaseIterable {
             case turn, claim, append, end
@@ -75,62 +90,48 @@ extension EndToEnd {
         func `a connection that is lost between a commit and its answer leaves nothing behind`(
             commit: Commit
         ) async throws {
-            let template = try await TestCluster.migratedTemplate()
-            try await TestCluster.withDatabase(template: template) { name in
-                try await PostgresProxy.with(database: name) { proxy, url in
-                    try await Deployment.with(.serve, .work, database: url, mayLogErrors: true) {
-                        deployment, processes in
-                        let client = try await processes[0].client()
-                        let session = try await client.newSession(model: Deployment.model, title: "Cut")
-                        _ = try await client.post(simulate(["tokens": 3]), to: session).read()
-                        let cut = proxy.cutOnce { commit.isMade(by: $0) }
-                        let asked = ContinuousClock.now
-                        let stream = try await client.post(simulate(["tokens": 20, "itl": "5ms"]), to: session)
-                        let reply = try await stream.read()
-                        await cut.wait()
-                        #expect(asked.duration(to: .now) < Self.recovery + .milliseconds(20 * 5))
-                        #expect(reply.violations == [])
-                        #expect(reply.last("complete")?["finishReason"] == "stop")
-                        #expect(reply.text.split(separator: " ").count == 20)
-                        let stored = try await client.message(reply.messageID, of: session)
-                        #expect(stored["content"]?.stringValue == reply.text)
-                        // What was committed is neither done again nor forgotten.
-                        #expect(try await client.messages(of: session).count == 4)
-                        #expect(deployment.simulator.requests.count == 2)
-                        let job = try await client.call("GET", "/api/jobs/\(stream.jobID)")
-                        #expect(job["attempt"] == 1)
-                        #expect(job["state"] == "completed")
-                        try await deployment.everythingEnded()
-                        let next = try await client.post(simulate(["tokens": 3]), to: session).read()
-                        #expect(next.shape == ReplyTests.finishedShape)
-                    }
-                }
+            try await Self.throughProxy { proxy, deployment, client in
+                let session = try await client.newSession(model: Deployment.model, title: "Cut")
+                _ = try await client.post(simulate(["tokens": 3]), to: session).read()
+                let cut = proxy.cutOnce { commit.isMade(by: $0) }
+                let asked = ContinuousClock.now
+                let stream = try await client.post(simulate(["tokens": 20, "itl": "5ms"]), to: session)
+                let reply = try await stream.read()
+                await cut.wait()
+                #expect(asked.duration(to: .now) < Self.recovery + .milliseconds(20 * 5))
+                #expect(reply.violations == [])
+                #expect(reply.last("complete")?["finishReason"] == "stop")
+                #expect(reply.text.split(separator: " ").count == 20)
+                let stored = try await client.message(reply.messageID, of: session)
+                #expect(stored["content"]?.stringValue == reply.text)
+                // What was committed is neither done again nor forgotten.
+                #expect(try await client.messages(of: session).count == 4)
+                #expect(deployment.simulator.requests.count == 2)
+                let job = try await client.call("GET", "/api/jobs/\(stream.jobID)")
+                #expect(job["attempt"] == 1)
+                #expect(job["state"] == "completed")
+                try await deployment.everythingEnded()
+                let next = try await client.post(simulate(["tokens": 3]), to: session).read()
+                #expect(next.shape == ReplyTests.finishedShape)
             }
         }
 
         @Test func `a call whose row got no answer is charged for, and made again`() async throws {
-            let template = try await TestCluster.migratedTemplate()
-            try await TestCluster.withDatabase(template: template) { name in
-                try await PostgresProxy.with(database: name) { proxy, url in
-                    try await Deployment.with(.serve, .work, database: url, mayLogErrors: true) {
-                        deployment, processes in
-                        let client = try await processes[0].client()
-                        let session = try await client.newSession(model: Deployment.model, title: "Cut")
-                        let cut = proxy.cutOnce { $0.isOver && $0.asks("INSERT INTO usage") }
-                        let reply = try await client.post(simulate(["tokens": 5]), to: session).read()
-                        await cut.wait()
-                        #expect(reply.violations == [])
-                        #expect(reply.last("complete")?["finishReason"] == "stop")
-                        #expect(reply.text.split(separator: " ").count == 5)
-                        // The provider was asked beside the statement; of its first answer nothing was shown.
-                        #expect(deployment.simulator.requests.count == 2)
-                        let charged = try await deployment.withConnection { connection in
-                            try await connection.query("SELECT closed FROM usage ORDER BY lease").decode(Bool.self)
-                        }
-                        #expect(charged == [true, true])
-                        try await deployment.everythingEnded()
-                    }
+            try await Self.throughProxy { proxy, deployment, client in
+                let session = try await client.newSession(model: Deployment.model, title: "Cut")
+                let cut = proxy.cutOnce { $0.isOver && $0.asks("INSERT INTO usage") }
+                let reply = try await client.post(simulate(["tokens": 5]), to: session).read()
+                await cut.wait()
+                #expect(reply.violations == [])
+                #expect(reply.last("complete")?["finishReason"] == "stop")
+                #expect(reply.text.split(separator: " ").count == 5)
+                // The provider was asked beside the statement; of its first answer nothing was shown.
+                #expect(deployment.simulator.requests.count == 2)
+                let charged = try await deployment.withConnection { connection in
+                    try await connection.query("SELECT closed FROM usage ORDER BY lease").decode(Bool.self)
                 }
+                #expect(charged == [true, true])
+                try await deployment.everythingEnded()
             }
         }
 

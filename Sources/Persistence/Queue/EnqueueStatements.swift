@@ -14,10 +14,15 @@ enum EnqueueStatements {
     /// Returns 0 = in line, 1 = scheduled, 2 = behind another.
     static func enqueue(_ job: NewJob) -> SQL {
         """
-        SELECT place, standing
-        FROM enqueue_job(\(job.id), \(job.kind.rawValue), \(job.lane.rawValue), \(job.gate), \(job.userID),
-                         \(job.serialKey), \(String(decoding: job.payload, as: UTF8.self)), \(job.priority),
-                         \(job.maximumAttempts), \(job.runLimit.wholeMilliseconds), \(job.runAt), \(job.uniqueKey))
+        SELECT place, standing FROM \(fragment: placing(job))
+        """
+    }
+
+    private static func placing(_ job: NewJob) -> SQL {
+        """
+        enqueue_job(\(job.id), \(job.kind.rawValue), \(job.lane.rawValue), \(job.gate), \(job.userID),
+                    \(job.serialKey), \(String(decoding: job.payload, as: UTF8.self)), \(job.priority),
+                    \(job.maximumAttempts), \(job.runLimit.wholeMilliseconds), \(job.runAt), \(job.uniqueKey))
         """
     }
 
@@ -29,10 +34,7 @@ enum EnqueueStatements {
         """
         SELECT e.place, CASE WHEN e.place = 0 AND \(notifies) THEN pg_notify('jobs', \("\(job.lane.rawValue)"))::text END
         FROM set_config('synchronous_commit', 'off', true)
-        CROSS JOIN LATERAL enqueue_job(
-            \(job.id), \(job.kind.rawValue), \(job.lane.rawValue), \(job.gate), \(job.userID), \(job.serialKey),
-            \(String(decoding: job.payload, as: UTF8.self)), \(job.priority), \(job.maximumAttempts),
-            \(job.runLimit.wholeMilliseconds), \(job.runAt), \(job.uniqueKey)) e
+        CROSS JOIN LATERAL \(fragment: placing(job)) e
         """
     }
 

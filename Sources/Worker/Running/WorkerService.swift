@@ -48,8 +48,8 @@ package final class WorkerService: Service {
     private let metrics: WorkerMetrics
     private let wakeUp = BoundedChannel<Void>(capacity: 1)
     private let background = Atomic<Int>(0)
-    /// Lanes with new work, by a bit each.
-    private let told = Atomic<UInt8>(0)
+    /// Whether others than the chat lane may have something new.
+    private let hasOtherNews = Atomic<Bool>(false)
     /// Claims that are not durable yet, nor on the way to the disk.
     private let unpersisted = Mutex<[Lease]>([])
 
@@ -86,14 +86,9 @@ package final class WorkerService: Service {
 
     /// Tells the claimer that lanes have work, or that it has room for some; never blocks.
     package func wake(_ lanes: Set<Lane> = Set(Lane.allCases)) {
-        told.bitwiseOr(Self.bits(of: lanes), ordering: .relaxed)
+        if lanes != [.chat] { hasOtherNews.store(true, ordering: .relaxed) }
         _ = wakeUp.send(())
     }
-
-    private static func bits(of lanes: some Sequence<Lane>) -> UInt8 { lanes.reduce(0) { $0 | 1 << $1.rawValue } }
-
-    private static let allLanes = bits(of: Lane.allCases)
-    private static let chatAlone = bits(of: [.chat])
 
     /// See `Service`. Shut down, it claims no more and returns when its runs have ended or were handed back.
     package func run(_ shutdown: ShutdownSignal) async throws {
@@ -104,34 +99,32 @@ package final class WorkerService: Service {
     private func claimUntilStopped(_ shutdown: ShutdownSignal, on home: isolated LoopDomain) async {
         shutdown.onTrigger { [wakeUp] in _ = wakeUp.send(()) }
         let tasks = LoopTasks()
-        var (isTold, lanes) = (true, Self.allLanes)
+        var (isTold, looksAtAll) = (true, true)
         var lastLookAtAll = ContinuousClock.now
         while !shutdown.isTriggered && !Task.isCancelled {
-            if lanes != Self.chatAlone || ContinuousClock.now - lastLookAtAll > configuration.idlePoll {
-                lanes = Self.allLanes
-                lastLookAtAll = .now
-            }
-            let limit = freeSlots(for: lanes)
+            if ContinuousClock.now - lastLookAtAll > configuration.idlePoll { looksAtAll = true }
+            if looksAtAll { lastLookAtAll = .now }
+            let limit = freeSlots(chatAlone: !looksAtAll)
             let claimed = limit.total > 0 ? await claim(limit) : nil
             if let claimed { start(claimed, in: tasks, on: home) }
             if !isTold, claimed?.isEmpty == false { metrics.missedWakeUps.increment() }
             isTold = true
             if let claimed, claimed.count == limit.total {
-                lanes = Self.allLanes
+                looksAtAll = true
                 continue
             }
-            if claimed == nil { told.bitwiseOr(lanes, ordering: .relaxed) }
+            if claimed == nil && looksAtAll { hasOtherNews.store(true, ordering: .relaxed) }
             isTold = await waitForWork(hadError: limit.total > 0 && claimed == nil, on: home)
-            lanes = isTold ? told.exchange(0, ordering: .relaxed) : Self.allLanes
+            looksAtAll = hasOtherNews.exchange(false, ordering: .relaxed) || !isTold
         }
         drain()
         await tasks.waitForAll()
     }
 
-    private func freeSlots(for lanes: UInt8) -> ClaimLimit {
+    private func freeSlots(chatAlone: Bool) -> ClaimLimit {
         let total = configuration.slots - registry.count
         let room =
-            lanes == Self.chatAlone
+            chatAlone
             ? 0 : configuration.slots - configuration.slotsReservedForChat - background.load(ordering: .relaxed)
         return ClaimLimit(
             total: min(total, configuration.claimSize), background: min(room, configuration.claimSize))

@@ -157,7 +157,7 @@ import Runtime
     private func ready(_ socket: Int32, _ readiness: Readiness) {
         multi?.act(
             on: socket,
-            isReadable: !readiness.isDisjoint(with: [.readable, .hangUp]),
+            isReadable: readiness.contains(.readable) || readiness.contains(.hangUp),
             isWritable: readiness.contains(.writable),
             hasFailed: readiness.contains(.failed))
         collectEnded()

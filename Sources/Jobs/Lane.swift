@@ -8,6 +8,9 @@ package enum Lane: Int16, Sendable, Hashable, CaseIterable {
     /// Embedding and ingestion.
     case embedding = 3
 
+    /// Made once: every end of a run says that all lanes may have something.
+    package static let all = Set(allCases)
+
     /// How long the first job in line may wait before the lane gets a small share of every claim that has room for the
     /// background; nil for the lanes that nothing but chat goes before.
     package var targetWait: Duration? {

@@ -11,7 +11,7 @@ final class WakeUps: Sendable {
         worker.withLock { $0 = service }
     }
 
-    func wake(_ lanes: Set<Lane> = Set(Lane.allCases)) {
+    func wake(_ lanes: Set<Lane> = Lane.all) {
         worker.withLock { $0 }?.wake(lanes)
     }
 }

@@ -85,8 +85,8 @@ package final class WorkerService: Service {
     }
 
     /// Tells the claimer that lanes have work, or that it has room for some; never blocks.
-    package func wake(_ lanes: Set<Lane> = Set(Lane.allCases)) {
-        if lanes != [.chat] { hasOtherNews.store(true, ordering: .relaxed) }
+    package func wake(_ lanes: Set<Lane> = Lane.all) {
+        if lanes.contains(where: { $0 != .chat }) { hasOtherNews.store(true, ordering: .relaxed) }
         _ = wakeUp.send(())
     }
 

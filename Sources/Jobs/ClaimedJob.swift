@@ -31,6 +31,8 @@ package struct ClaimedJob: Sendable {
     package let waitingSince: Timestamp?
     /// Whether no worker ever had it.
     package let isFirstClaim: Bool
+    /// What came along with the claim; nothing is as good, only slower.
+    package var attachment: (any ClaimAttachment)?
 
     /// See the properties.
     package init(
@@ -55,3 +57,6 @@ package struct ClaimedJob: Sendable {
         self.isFirstClaim = isFirstClaim
     }
 }
+
+/// What a queue read along with a claim because the run asks for it first: for the handler that knows the type.
+package protocol ClaimAttachment: Sendable {}

@@ -41,6 +41,8 @@ struct StatementPlanTests {
             SELECT md5(n::text)::uuid, '\(user)', '\(session)', CASE WHEN n > 1 THEN md5((n - 1)::text)::uuid END,
                    'user', 'text', 'complete'
             FROM generate_series(1, 1999) n;
+            INSERT INTO running SELECT gen_random_uuid(), 1, gen_random_uuid(), 1, 0, false, now(), now()
+            FROM generate_series(1, 5000);
             INSERT INTO usage (job, lease, call, user_id, session_id, message_id, model, provider, prompt_tokens,
                                context_limit, closed)
             SELECT gen_random_uuid(), 1, 1, s.user_id, s.id, gen_random_uuid(), 'm', 'p', 1, 1, true
@@ -90,6 +92,9 @@ struct StatementPlanTests {
                 name: "thread",
                 sql: MessageStatements.thread(endingAt: leaf, user: user, maximumCount: 500, maximumBytes: 1 << 20),
                 indexes: ["messages_pkey"]),
+            Case(
+                name: "threads of what was claimed", sql: ClaimedThreads.statement(worker: Fixture.id()),
+                indexes: ["running_worker", "messages_job", "sessions_pkey", "messages_pkey"]),
             Case(
                 name: "message", sql: MessageStatements.find(leaf, user: user),
                 indexes: ["messages_pkey", "messages_session_parent"]),

@@ -126,57 +126,6 @@ package struct PostgresJobQueue: JobQueue {
         }
     }
 
-    /// See ``JobQueue``. One round trip on the claiming connection; another one for each that met paused jobs.
-    package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
-        var (claimed, rest): ([ClaimedJob], ClaimLimit) = ([], limit)
-        while rest.total > 0 {
-            do throws(JobQueueError) {
-                let (jobs, metPaused) = try await claimOnce(rest, worker: worker)
-                claimed += jobs
-                if !metPaused { break }
-                rest = rest.without(jobs)
-            } catch {
-                // What an earlier round took is this worker's all the same.
-                if claimed.isEmpty { throw error }
-                break
-            }
-        }
-        return claimed
-    }
-
-    private func claimOnce(
-        _ limit: ClaimLimit, worker: WorkerID
-    ) async throws(JobQueueError) -> (jobs: [ClaimedJob], metPaused: Bool) {
-        try await mapping {
-            // With room for four, always; else in as many of four cases, or a lane would take every slot that becomes
-            // free by itself.
-            let looksAtAged = Int.random(in: 0..<4) < limit.background
-            let lanes = Bool.random() ? (Lane.summary, Lane.embedding) : (Lane.embedding, Lane.summary)
-            let bounds = fronts?.bounds(for: limit)
-            let start = ContinuousClock.now
-            let rows = try await claimer.query(
-                ClaimStatements.claim(limit, worker: worker, aged: looksAtAged ? lanes : nil, from: bounds))
-            fronts?.claimTook(ContinuousClock.now - start, jobs: rows.count)
-            let jobs = try rows.compactMap { row throws -> ClaimedJob? in
-                let (
-                    job, lease, kind, lane, gate, user, key, payload, attempt, maximum, crashes, hadOutput, limit,
-                    since, isFirst
-                ) = try row.decode(
-                    JobID.self, Int64?.self, String.self, Int16.self, Int16.self, UserID.self, SerialKey?.self,
-                    String.self, Int16.self, Int16.self, Int16.self, Bool.self, Int64.self, Timestamp.self,
-                    Bool.self)
-                guard let lease else { return nil }
-                return ClaimedJob(
-                    lease: Lease(job: job, number: lease), kind: JobKind(rawValue: kind),
-                    lane: Lane(rawValue: lane) ?? .embedding, gate: gate, userID: user, serialKey: key,
-                    payload: Array(payload.utf8),
-                    attempt: attempt, maximumAttempts: maximum, crashes: crashes, needsRestart: hadOutput,
-                    runLimit: .milliseconds(limit), waitingSince: since, isFirstClaim: isFirst)
-            }
-            return (jobs, jobs.count < rows.count)
-        }
-    }
-
     /// See ``JobQueue``. Moves at most 1000 jobs a call.
     package func moveDue() async throws(JobQueueError) -> DueMove {
         try await mapping {

@@ -63,37 +63,35 @@ package struct MessageStore: Sendable {
         let rows = try await database.query(
             MessageStatements.thread(
                 endingAt: leaf, user: user, maximumCount: maximumCount, maximumBytes: maximumBytes))
-        return try Self.thread(endingAt: leaf, in: rows)
+        return MessageThread.path(to: leaf, in: try Self.messages(in: rows))
     }
 
-    /// The same with the leaf's session, in one round trip: what a reply begins with.
+    /// The same with what the leaf's session wants, in one round trip: what a reply begins with.
     ///
-    /// - Returns: no session and an empty thread when the user has none such.
+    /// - Returns: `nil` when the user has no such session, or no such message.
     package func thread(
         endingAt leaf: MessageID, with session: SessionID, user: UserID
-    ) async throws(PersistenceError) -> (ChatSession?, [StoredMessage]) {
+    ) async throws(PersistenceError) -> TurnThread? {
         let answers = try await database.pipeline([
             SessionStatements.find(session, user: user),
             MessageStatements.thread(
                 endingAt: leaf, user: user, maximumCount: Self.maximumCount, maximumBytes: Self.maximumBytes),
         ])
-        var found: ChatSession?
-        if let row = answers[0].first {
-            var columns = ColumnReader(row)
-            found = try ChatSession(&columns)
-        }
-        return (found, try Self.thread(endingAt: leaf, in: answers[1]))
+        guard let row = answers[0].first else { return nil }
+        var columns = ColumnReader(row)
+        let found = try ChatSession(&columns)
+        return TurnThread(
+            endingAt: leaf, owner: user, modelID: found.modelID, instructions: found.instructions,
+            in: try Self.messages(in: answers[1]))
     }
 
-    private static func thread(
-        endingAt leaf: MessageID, in rows: PostgresRows
-    ) throws(PersistenceError) -> [StoredMessage] {
+    private static func messages(in rows: PostgresRows) throws(PersistenceError) -> [StoredMessage] {
         var messages: [StoredMessage] = []
         for row in rows {
             var columns = ColumnReader(row)
             messages.append(try StoredMessage(&columns))
         }
-        return MessageThread.path(to: leaf, in: messages)
+        return messages
     }
 
     /// Bounds of a thread, where the caller names none.

@@ -19,34 +19,38 @@ struct ChatContext: Sendable {
     static func load(
         _ payload: ChatPayload, of job: ClaimedJob, with services: ChatServices
     ) async throws(JobFailure) -> ChatContext {
-        let session: ChatSession?
-        let thread: [StoredMessage]
+        let thread: TurnThread?
         let model: ResolvedModel
         do {
-            (session, thread) = try await services.messages.thread(
-                endingAt: payload.userMessageID, with: payload.sessionID, user: job.userID)
+            thread = try await self.thread(payload, of: job, with: services)
             model = try await services.models.resolve(
-                payload.modelID ?? session?.modelID, for: job.userID,
+                payload.modelID ?? thread?.modelID, for: job.userID,
                 defaultID: services.settings.current.defaultModelID)
         } catch {
             throw JobFailure(reading: PersistenceError(error))
         }
-        guard let session, !thread.isEmpty else {
-            throw JobFailure(.fatal, .cancelled, "the session or the message is gone")
-        }
-        let plan = try plan(session, thread, model, payload, services)
+        guard let thread else { throw JobFailure(.fatal, .cancelled, "the session or the message is gone") }
+        let plan = try plan(thread, model, payload, services)
         let provider = try services.providers.provider(for: model)
         let request = request(plan, model, payload, services)
         return ChatContext(model: model, provider: provider, request: request, plan: plan)
     }
 
+    /// The one that came with the claim, or else the one that is in the database now.
+    private static func thread(
+        _ payload: ChatPayload, of job: ClaimedJob, with services: ChatServices
+    ) async throws(PersistenceError) -> TurnThread? {
+        if let thread = job.attachment as? TurnThread, thread.belongs(to: payload, of: job) { return thread }
+        return try await services.messages.thread(
+            endingAt: payload.userMessageID, with: payload.sessionID, user: job.userID)
+    }
+
     private static func plan(
-        _ session: ChatSession, _ thread: [StoredMessage], _ model: ResolvedModel, _ payload: ChatPayload,
-        _ services: ChatServices
+        _ thread: TurnThread, _ model: ResolvedModel, _ payload: ChatPayload, _ services: ChatServices
     ) throws(JobFailure) -> ContextPlan {
         let limits = services.catalogue.limits(
             for: model.fields.model, contextWindowTokens: model.fields.contextLimitTokens, pricing: nil)
-        let counted = thread.compactMap { stored -> CountedMessage? in
+        let counted = thread.messages.compactMap { stored -> CountedMessage? in
             // A reply without text (failed, or still to come) says nothing to the model.
             if stored.role == .assistant && stored.content.isEmpty && stored.parts.isEmpty { return nil }
             let message = ChatMessage(role: stored.role, content: stored.content, parts: stored.parts)
@@ -59,7 +63,7 @@ struct ChatContext: Sendable {
             modelLimitTokens: limits.contextWindowTokens, maxOutputTokens: maximum ?? model.fields.maximumOutputTokens)
         do throws(ContextError) {
             return try budget.plan(
-                messages: counted, instructions: session.instructions.map { services.counter.countedText($0) },
+                messages: counted, instructions: thread.instructions.map { services.counter.countedText($0) },
                 summary: nil, omissionNoteTokens: services.counter.countedText(ContextBudget.omissionNote).tokens)
         } catch {
             throw JobFailure(.fatal, .contextLength, error.message)

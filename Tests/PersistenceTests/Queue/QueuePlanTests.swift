@@ -68,6 +68,9 @@ struct QueuePlanTests {
                     worker: Fixture.id(), from: bounds),
                 expected: ["using ready_pkey on ready q", "AND (tag >= ", "Tid Scan on ready", "using jobs_pkey"]),
             Case(
+                name: "threads of what was claimed", sql: ClaimedThreads.statement(worker: Fixture.id()),
+                expected: ["running_worker", "messages_job"]),
+            Case(
                 name: "claim with a look at aged lanes",
                 sql: ClaimStatements.claim(
                     ClaimLimit(total: 16, background: 12), worker: Fixture.id(), aged: (.embedding, .summary)),

@@ -109,6 +109,9 @@ struct StatementPlanTests {
                 name: "message of a job", sql: MessageStatements.find(job: Fixture.id(), user: user),
                 indexes: ["messages_job"]),
             Case(
+                name: "session of a job's reply", sql: RetryStatements.touchSession(ofReplyOf: Fixture.id()),
+                indexes: ["messages_job", "sessions_pkey"]),
+            Case(
                 name: "user by login", sql: UserStatements.find(login: "me"),
                 indexes: ["users_username", "users_email"]),
             Case(

@@ -51,14 +51,13 @@ extension PostgresJobQueue {
         }
         let queued = StreamEvent.queued(StreamQueued(reason: "retry"))
         let results = try await transaction.pipeline([
-            RetryStatements.lineUp(job, isHead: isHead), RetryStatements.reopenReply(job),
-            RetryStatements.reopenLog(job, with: queued, since: job.madeAt),
+            RetryStatements.lineUp(job, isHead: isHead), RetryStatements.touchSession(ofReplyOf: job),
+            RetryStatements.reopenReply(job), RetryStatements.reopenLog(job, with: queued, since: job.madeAt),
         ])
-        if let (message, session, user) = try results[1].decodeFirst(MessageID.self, SessionID.self, UserID.self) {
-            let raised = try await transaction.query(ReplyStatements.touchSession(session, owner: user))
-            try tell((session, .messages([message])), raised: raised, in: transaction)
+        if let (message, session) = try results[2].decodeFirst(MessageID.self, SessionID.self) {
+            try tell((session, .messages([message])), raised: results[1], in: transaction)
         }
-        let events = try results[2].decode(Int64.self, Int32.self, Timestamp.self).map { lease, sequence, written in
+        let events = try results[3].decode(Int64.self, Int32.self, Timestamp.self).map { lease, sequence, written in
             let cursor = StreamCursor(lease: lease, sequence: sequence)
             return StampedEvent(job: job, event: LoggedEvent(queued, at: cursor), written: written)
         }

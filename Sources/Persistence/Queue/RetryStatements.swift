@@ -3,8 +3,8 @@ import Chat
 import Jobs
 import Postgres
 
-/// Lining up again what has failed or was cancelled. One transaction; lock order: serial key, job, unique key (the job is an ended one that
-/// nobody else waits for while holding another lock).
+/// Lining up again what has failed or was cancelled. One transaction; lock order: serial key, job, unique key (the job is
+/// an ended one that nobody else waits for while holding another lock), session, message.
 enum RetryStatements {
     /// Index: jobs_pkey.
     static func find(_ job: JobID, owner: UserID?) -> SQL {
@@ -65,12 +65,22 @@ enum RetryStatements {
         """
     }
 
+    /// The session of the job's reply, before that: moved to the front of its owner's list, and its version raised.
+    /// Index: messages_job, sessions_pkey.
+    static func touchSession(ofReplyOf job: JobID) -> SQL {
+        """
+        UPDATE sessions s SET updated_at = now(), version = s.version + 1
+        FROM messages m WHERE m.job_id = \(job) AND s.id = m.session_id AND s.user_id = m.user_id
+        RETURNING s.version
+        """
+    }
+
     /// The reply is to come again. Index: messages_job.
     static func reopenReply(_ job: JobID) -> SQL {
         """
         UPDATE messages SET status = 'queued', content = '', finish_reason = NULL, error_code = NULL,
                error_message = NULL, usage = NULL
-        WHERE job_id = \(job) RETURNING id, session_id, user_id
+        WHERE job_id = \(job) RETURNING id, session_id
         """
     }
 

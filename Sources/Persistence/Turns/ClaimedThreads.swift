@@ -7,11 +7,13 @@ import Postgres
 enum ClaimedThreads {
     /// More jobs at once than this load their threads themselves, each when it begins.
     private static let maximumJobs = 4
-    /// A longer thread is not read: the other jobs of the claim would wait for it. Of text and parts.
-    private static let maximumBytes = 256 * 1024
+    /// A longer thread is left to its run: the other jobs of the claim would wait for it. Of text and parts.
+    private static let maximumBytes = 128 * 1024
 
-    /// What the transaction that this runs in has claimed: whole threads with what their sessions want, each from its
-    /// leaf upwards. Rows of this transaction are known by their `xmin`.
+    /// What the transaction that this runs in has claimed, known by the `xmin` of its leases: the threads, each from its
+    /// leaf upwards as far as the bounds go, and with the leaf what its session wants.
+    ///
+    /// As few steps as can be: to set each of them up is most of what the server does for a short thread.
     ///
     /// Owner: that of the reply's row, in each step. Index: running_worker, messages_job, sessions_pkey, messages_pkey.
     static func statement(worker: WorkerID) -> SQL {
@@ -19,52 +21,50 @@ enum ClaimedThreads {
         WITH RECURSIVE taken AS MATERIALIZED (
             SELECT job FROM running WHERE worker = \(worker) AND xmin = pg_current_xact_id_if_assigned()::xid
             LIMIT \(Int64(maximumJobs))
-        ), claimed AS MATERIALIZED (
-            SELECT t.job, m.parent_id AS leaf, m.session_id, m.user_id, s.model_id, s.instructions
-            FROM taken t JOIN messages m ON m.job_id = t.job
-            JOIN sessions s ON s.id = m.session_id AND s.user_id = m.user_id
         ), path AS (
-            SELECT c.job, m.id, m.parent_id, c.session_id, c.user_id, 1 AS depth,
+            SELECT t.job, m.user_id, s.model_id, s.instructions, m.id, m.session_id, m.parent_id, m.role, m.content,
+                   m.parts, m.status, m.finish_reason, m.error_code, m.error_message, m.usage, m.model, m.provider,
+                   m.job_id, m.created_at, 1 AS depth,
                    octet_length(m.content) + coalesce(octet_length(m.parts), 0)::bigint AS bytes
-            FROM claimed c JOIN messages m ON m.id = c.leaf AND m.session_id = c.session_id AND m.user_id = c.user_id
+            FROM taken t JOIN messages r ON r.job_id = t.job
+            JOIN sessions s ON s.id = r.session_id AND s.user_id = r.user_id
+            JOIN messages m ON m.id = r.parent_id AND m.session_id = r.session_id AND m.user_id = r.user_id
+            WHERE octet_length(m.content) + coalesce(octet_length(m.parts), 0) <= \(Int64(maximumBytes))
             UNION ALL
-            SELECT p.job, m.id, m.parent_id, p.session_id, p.user_id, p.depth + 1,
+            SELECT p.job, m.user_id, NULL, NULL, m.id, m.session_id, m.parent_id, m.role, m.content,
+                   m.parts, m.status, m.finish_reason, m.error_code, m.error_message, m.usage, m.model, m.provider,
+                   m.job_id, m.created_at, p.depth + 1,
                    p.bytes + octet_length(m.content) + coalesce(octet_length(m.parts), 0)
             FROM path p JOIN messages m ON m.id = p.parent_id
-            WHERE m.session_id = p.session_id AND m.user_id = p.user_id
-              AND p.depth < \(MessageStore.maximumCount) AND p.bytes < \(Int64(maximumBytes))
+            WHERE m.session_id = p.session_id AND m.user_id = p.user_id AND p.depth < \(MessageStore.maximumCount)
+              AND p.bytes + octet_length(m.content) + coalesce(octet_length(m.parts), 0) <= \(Int64(maximumBytes))
         )
-        SELECT c.job, c.leaf, c.user_id, c.model_id, CASE WHEN p.depth = 1 THEN c.instructions END,
-               m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
-               m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at
-        FROM claimed c JOIN path p ON p.job = c.job JOIN messages m ON m.id = p.id AND m.user_id = p.user_id
-        WHERE EXISTS (SELECT FROM path w
-                      WHERE w.job = c.job AND w.parent_id IS NULL AND w.bytes < \(Int64(maximumBytes)))
-        ORDER BY c.job, p.depth
+        SELECT job, user_id, model_id, instructions, id, session_id, parent_id, role, content, parts, status,
+               finish_reason, error_code, error_message, usage, model, provider, job_id, created_at
+        FROM path
         """
     }
 
-    /// The threads in the statement's answer, by their jobs.
+    /// The threads in the statement's answer, by their jobs; not those that the bounds, or a missing parent, have cut off.
     static func read(_ rows: PostgresRows) throws(PersistenceError) -> [JobID: TurnThread] {
         var found: [JobID: Found] = [:]
         for row in rows {
             var columns = ColumnReader(row)
             let job: JobID = try columns.next()
             let head = Found(
-                leaf: try columns.next(), owner: try columns.next(), model: try columns.next(),
-                instructions: try columns.next())
-            // Of a job's rows the first, which is the leaf's, has the session's values.
+                owner: try columns.next(), model: try columns.next(), instructions: try columns.next())
+            // The walk goes upwards step by step: of a job's rows the first is the leaf's.
             found[job, default: head].messages.append(try StoredMessage(&columns))
         }
         return found.compactMapValues { found in
-            TurnThread(
-                endingAt: found.leaf, owner: found.owner, modelID: found.model, instructions: found.instructions,
+            guard let leaf = found.messages.first, found.messages.last?.parentID == nil else { return nil }
+            return TurnThread(
+                endingAt: leaf.id, owner: found.owner, modelID: found.model, instructions: found.instructions,
                 in: found.messages)
         }
     }
 
     private struct Found {
-        let leaf: MessageID
         let owner: UserID
         let model: ModelID?
         let instructions: String?

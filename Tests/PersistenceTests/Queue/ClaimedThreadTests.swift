@@ -95,7 +95,7 @@ struct ClaimedThreadTests {
     }
 
     /// What is left for the run to load: the claim is the same with it and without.
-    @Test(arguments: ["long", "orphan", "foreign parent", "no reply", "background"])
+    @Test(arguments: ["long", "long turn", "orphan", "foreign parent", "no reply", "background"])
     func `a thread that cannot come along is left to its run`(what: String) async throws {
         try await with { test in
             let session = try await test.fixture.session().id
@@ -112,7 +112,9 @@ struct ClaimedThreadTests {
                 parent = try await test.fixture.message("y", in: session, under: foreign)
             default: break
             }
-            let turn = try await test.submit(in: session, under: parent)
+            let turn = try await test.submit(
+                in: session, content: what == "long turn" ? String(repeating: "x", count: 200_000) : "Hello",
+                under: parent)
             if what == "no reply" {
                 try await test.database.pool.execute("DELETE FROM messages WHERE job_id = \(turn.jobID)")
             }

@@ -33,6 +33,28 @@ struct PublisherTests {
         #expect(appender.state.value.faults == 0)
     }
 
+    @Test func `a stream that may stay empty begins with its first event, and not after its end`() async throws {
+        let appender = ScriptedAppender()
+        try await WorkerFixture.withPublisher(appender) { publisher in
+            let empty = publisher.stream(of: WorkerFixture.lease())
+            let nothing = await empty.take()
+            #expect(nothing.events.isEmpty && !nothing.isLost && !nothing.isRefused && nothing.nextSequence == 1)
+            await #expect(throws: StreamLost()) { try await empty.append(.content("late")) }
+            empty.close()
+            await #expect(throws: StreamLost()) { try await empty.append(.content("later")) }
+
+            let used = publisher.stream(of: WorkerFixture.lease())
+            try await used.append(.content("one "))
+            try await used.append(.content("two"))
+            let taken = await used.take()
+            var fold = ReplyFold()
+            for event in taken.events { fold.apply(try StreamEvent(json: event.event.data), at: event.event.cursor) }
+            #expect(fold.text == "one two" && !taken.isLost)
+            await #expect(throws: StreamLost()) { try await used.append(.content("late")) }
+            used.close()
+        }
+    }
+
     @Test(arguments: 0..<24)
     func `losses of the connection lose and double nothing`(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)

@@ -60,9 +60,16 @@ package final class Publisher: Service {
 
     /// Begins the stream of a claimed run; a held one shows nothing before ``release(_:)``.
     package func open(_ lease: Lease, isHeld: Bool = false) -> RunStream {
+        begin(lease, isHeld: isHeld)
+        return RunStream(lease: lease, publisher: self, isOpen: true)
+    }
+
+    /// The stream of a claimed run that nobody waits for: it begins with its first event.
+    func stream(of lease: Lease) -> RunStream { RunStream(lease: lease, publisher: self, isOpen: false) }
+
+    func begin(_ lease: Lease, isHeld: Bool = false) {
         let stamp = now()
         change([lease.job]) { $0.open(lease, at: stamp, isHeld: isHeld) }
-        return RunStream(lease: lease, publisher: self)
     }
 
     /// Lets streams go whose leases are durable now.

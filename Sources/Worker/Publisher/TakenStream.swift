@@ -14,6 +14,11 @@ package struct TakenStream: Sendable {
     /// The database refuses one of its events: the job is to be failed with what the log has.
     package let isRefused: Bool
 
+    /// The stream of a run that wrote nothing.
+    static func unused(_ lease: Lease) -> TakenStream {
+        TakenStream(lease: lease, events: [], acknowledgedCount: 0, isLost: false, isRefused: false)
+    }
+
     /// The stream of a run that may write nothing.
     static func lost(_ lease: Lease) -> TakenStream {
         TakenStream(lease: lease, events: [], acknowledgedCount: 0, isLost: true, isRefused: false)

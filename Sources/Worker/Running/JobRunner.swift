@@ -50,7 +50,8 @@ package final class JobRunner: Sendable {
         whenOver: @escaping @Sendable () -> Void
     ) {
         // Held until the claim is durable: see ``release(_:)``. Only chat has readers.
-        let stream = publisher.open(job.lease, isHeld: job.lane == .chat)
+        let stream =
+            job.lane == .chat ? publisher.open(job.lease, isHeld: true) : publisher.stream(of: job.lease)
         let context = LogContext.current.with {
             $0.jobID = job.lease.job
             $0.attempt = Int(job.attempt)

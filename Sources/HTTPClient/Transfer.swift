@@ -134,8 +134,13 @@ final class Transfer {
         timer = (id, next)
     }
 
-    private func look() {
+    /// A deadline that has passed is looked at again a turn later: after a standstill of the process, what the peer has
+    /// sent meanwhile waits in the socket.
+    private func look(isSecond: Bool = false) {
         timer = nil
-        if let code = deadlines.expired(at: .now) { onDeadline(code) } else { arm() }
+        let now = ContinuousClock.now
+        guard let code = deadlines.expired(at: now) else { return arm() }
+        if isSecond { return onDeadline(code) }
+        timer = (loop.schedule(at: now) { [weak self] in self?.look(isSecond: true) }, now)
     }
 }

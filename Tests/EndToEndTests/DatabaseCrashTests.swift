@@ -44,5 +44,35 @@ extension EndToEnd {
                 }
             }
         }
+
+        @Test func `processes that start while the database is down wait for it`() async throws {
+            try await PrivateCluster.with { cluster in
+                try await Deployment.with(.all, database: cluster.url, mayLogErrors: true) { deployment, processes in
+                    // Migrated, and gone.
+                    processes[0].terminate()
+                    #expect(await processes[0].child.exitStatus() == .exited(0))
+                    try await cluster.crash()
+                    let (api, worker) = (try await deployment.start(.serve), try await deployment.start(.work))
+                    for process in [api, worker] { _ = try await process.line("the start waits for the database") }
+                    try await cluster.start()
+                    let client = try await api.client()
+                    let reply = try await client.post("hello", to: try await client.newSession(model: "local")).read()
+                    #expect(reply.loggedShape == ReplyTests.finishedShape)
+                    #expect(worker.child.isRunning)
+                }
+            }
+        }
+
+        @Test func `a signal ends the wait for the database`() async throws {
+            try await PrivateCluster.with { cluster in
+                try await cluster.crash()
+                try await SwitchyardProcess.with(.serve, database: cluster.url) { process in
+                    _ = try await process.line("the start waits for the database")
+                    process.terminate()
+                    #expect(await process.child.exitStatus() == .exited(1))
+                }
+                try await cluster.start()
+            }
+        }
     }
 }

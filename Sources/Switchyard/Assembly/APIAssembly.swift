@@ -11,14 +11,9 @@ struct APIAssembly {
     /// In the order they start.
     let services: [any Service]
 
-    /// - Throws: `unavailable`, where the one user of single-user mode cannot be found or made.
-    init(_ foundations: Foundations) async throws {
+    init(_ foundations: Foundations, mode: APIConfiguration.Mode) {
         let configuration = foundations.configuration
         let (logger, metrics) = (foundations.logger, foundations.metrics)
-        let users = UserStore(database: foundations.database)
-        let mode: APIConfiguration.Mode =
-            configuration.isSingleUser
-            ? .single(try await users.ensureSingleUser(newID: foundations.ids.next())) : .multiple
         let hub = StreamHub(
             source: StreamSource(
                 configuration: foundations.postgres, pool: foundations.pool, loop: foundations.loops.loops[1],
@@ -47,5 +42,13 @@ struct APIAssembly {
                 configuration: server, group: foundations.loops, handler: api.makeRouter(), logger: logger,
                 metrics: metrics, refusalResponder: api.refusalResponder),
         ]
+    }
+}
+
+extension Foundations {
+    /// Who uses the API: in single-user mode one user, who is made at the first start.
+    func mode() async throws(PersistenceError) -> APIConfiguration.Mode {
+        guard configuration.isSingleUser else { return .multiple }
+        return .single(try await UserStore(database: database).ensureSingleUser(newID: ids.next()))
     }
 }

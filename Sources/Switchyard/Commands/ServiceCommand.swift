@@ -26,16 +26,18 @@ struct ServiceCommand {
         defer { _ = sink.flush() }
         _ = try ProcessLimits.raiseOpenDescriptors()
         let foundations = try Foundations(configuration, logger: logger, metrics: metrics)
-        try await prepareDatabase(foundations)
-
         let (request, abort) = (ShutdownSignal(), ShutdownSignal())
         deliverSignals(on: foundations.loops.loops[0], logger, request: request, abort: abort)
+        let patience = StartPatience(logger: logger, request: request)
+        try await patience.repeating { try await prepareDatabase(foundations) }
         let outcome = try await foundations.withPools {
-            try await foundations.clock.measure()
-            _ = try await foundations.settings.refresh()
-            try await foundations.providers.limit(foundations.environmentLimits)
-            try await foundations.gates.refresh()
-            let services = foundations.services + (try await components(foundations))
+            try await patience.repeating {
+                try await foundations.clock.measure()
+                _ = try await foundations.settings.refresh()
+                try await foundations.providers.limit(foundations.environmentLimits)
+                try await foundations.gates.refresh()
+            }
+            let services = foundations.services + (try await components(foundations, patience))
             // Each service bounds its own end; what they need beyond the grace of the runs is little.
             let group = ServiceGroup(services, grace: configuration.shutdownGrace + .seconds(10))
             return await group.run(request: request, abort: abort)
@@ -71,13 +73,12 @@ struct ServiceCommand {
         }
     }
 
-    private func components(_ foundations: Foundations) async throws -> [any Service] {
-        switch command {
-        case .work: Self.probes(foundations) + WorkerAssembly(foundations).services
-        case .serve: try await APIAssembly(foundations).services
+    private func components(_ foundations: Foundations, _ patience: StartPatience) async throws -> [any Service] {
+        if command == .work { return Self.probes(foundations) + WorkerAssembly(foundations).services }
+        let mode = try await patience.repeating { try await foundations.mode() }
+        let api = APIAssembly(foundations, mode: mode).services
         // The worker stops first: its replies end while their readers are still connected.
-        default: try await APIAssembly(foundations).services + WorkerAssembly(foundations).services
-        }
+        return command == .serve ? api : api + WorkerAssembly(foundations).services
     }
 
     /// A worker's own address, where one is wanted.
@@ -102,8 +103,13 @@ struct ServiceCommand {
             foundations.postgres, on: foundations.loops.loops[0], blocking: foundations.blocking,
             logger: foundations.logger)
         let migrator = Migrator(connection: connection, logger: foundations.logger)
-        if command == .all { _ = try await migrator.up() }
-        try await migrator.status().requireCurrent()
+        do {
+            if command == .all { _ = try await migrator.up() }
+            try await migrator.status().requireCurrent()
+        } catch {
+            await connection.close()
+            throw error
+        }
         await connection.close()
     }
 }

@@ -40,7 +40,8 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a worker that stood still reads what has come before it takes the provider for dead`() async throws {
+        @Test func `a worker that stood still reads what has come before it takes the provider for dead`() async throws
+        {
             try await Deployment.with(.serve, .work, environment: Self.environment) { _, processes in
                 let client = try await processes[0].client()
                 let session = try await client.newSession(model: Deployment.model, title: "Faults")

@@ -40,8 +40,6 @@ int clinux_epoll_wait(int epoll, clinux_event *events, int capacity, int64_t tim
         if (milliseconds > 60000) milliseconds = 60000;
         count = epoll_wait(epoll, ready, capacity, (int)milliseconds);
     }
-    // Interrupted, as by a standstill of the process: what is ready comes before any timer that is due by now.
-    if (count < 0 && errno == EINTR) count = epoll_wait(epoll, ready, capacity, 0);
     if (count < 0) return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
         events[i].bits = ready[i].events;

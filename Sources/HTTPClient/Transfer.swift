@@ -134,13 +134,10 @@ final class Transfer {
         timer = (id, next)
     }
 
-    /// A deadline that has passed is looked at again a turn later: after a standstill of the process, what the peer has
-    /// sent meanwhile waits in the socket.
-    private func look(isSecond: Bool = false) {
+    /// By the time when the loop last looked at the sockets: after a standstill of the process, what the peer has sent
+    /// meanwhile comes first.
+    private func look() {
         timer = nil
-        let now = ContinuousClock.now
-        guard let code = deadlines.expired(at: now) else { return arm() }
-        if isSecond { return onDeadline(code) }
-        timer = (loop.schedule(at: now) { [weak self] in self?.look(isSecond: true) }, now)
+        if let code = deadlines.expired(at: loop.waitBegan) { onDeadline(code) } else { arm() }
     }
 }

@@ -40,24 +40,6 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a worker that stood still reads what has come before it takes the provider for dead`() async throws
-        {
-            try await Deployment.with(.serve, .work, environment: Self.environment) { _, processes in
-                let client = try await processes[0].client()
-                let session = try await client.newSession(model: Deployment.model, title: "Faults")
-                let stream = try await client.post(simulate(["tokens": 100, "itl": "20ms"]), to: session)
-                let begun = try await stream.read(pieces: 5)
-                // Longer than a provider may be silent, and than all of its text takes; shorter than a lease.
-                processes[1].suspend()
-                await Pause.until(.now + .milliseconds(2500))
-                processes[1].resume()
-                let reply = try await stream.read(into: begun, within: .seconds(30))
-                #expect(reply.violations == [])
-                #expect(reply.shape == ReplyTests.finishedShape)
-                #expect(reply.text.split(separator: " ").count == 100)
-            }
-        }
-
         @Test(arguments: ["status500", "status502", "status503"])
         func `a failure before any output is tried again`(fault: String) async throws {
             try await reply(to: ["tokens": 20, "fault": .string(fault), "times": 2]) { reply, message, job, _ in

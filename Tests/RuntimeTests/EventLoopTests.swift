@@ -127,6 +127,33 @@ struct EventLoopTests {
         }
     }
 
+    @Test func `what came while the loop stood still comes before a timer that is due since`() async throws {
+        try await withLoop { loop in
+            let (held, late) = (try Pipe(), try Pipe())
+            let order = Recorder<[String]>([])
+            try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+                loop.execute {
+                    do {
+                        let deadline = ContinuousClock.now + .milliseconds(20)
+                        // In the middle of a turn: nothing more is read before the deadline has passed.
+                        let first = try loop.register(held.readEnd, .read) { _ in
+                            late.signal()
+                            while ContinuousClock.now <= deadline {}
+                        }
+                        let second = try loop.register(late.readEnd, .read) { _ in order.withLock { $0.append("byte") } }
+                        _ = loop.schedule(at: deadline) {
+                            order.withLock { $0.append("timer") }
+                            for registration in [first, second] { loop.deregister(registration) }
+                            done.resume()
+                        }
+                        held.signal()
+                    } catch { done.resume(throwing: error) }
+                }
+            }
+            #expect(order.withLock { $0 } == ["byte", "timer"])
+        }
+    }
+
     @Test func `end-of-turn work runs once, after what was posted`() async throws {
         try await withLoop { loop in
             let order = await withCheckedContinuation { (continuation: CheckedContinuation<[String], Never>) in

@@ -23,7 +23,7 @@ typedef struct {
 
 int clinux_epoll_create(void);
 int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t bits, uint64_t data);
-/// timeout_nanoseconds < 0 waits without end. Interrupted waits answer with what is ready.
+/// timeout_nanoseconds < 0 waits without end. Interrupted waits answer 0.
 int clinux_epoll_wait(int epoll, clinux_event *events, int capacity, int64_t timeout_nanoseconds);
 
 int clinux_eventfd(void);

@@ -5,8 +5,9 @@ import Synchronization
 
 /// One thread, one epoll set, one Swift executor: sockets, C libraries and the actors that own them share it.
 ///
-/// A turn: run what was posted → end-of-turn work → wait → deliver readiness → run due timers. Whatever
-/// runs here must not block. As `SerialExecutor` it isolates the actors that own a descriptor, so a callback of a C
+/// A turn: run what was posted → end-of-turn work → wait → deliver readiness → run the timers that were due when the wait
+/// began. So what has come is always delivered before a timer that became due meanwhile, also when the whole process
+/// stood still. Whatever runs here must not block. As `SerialExecutor` it isolates the actors that own a descriptor, so a callback of a C
 /// library may use `assumeIsolated`; a ``LoopDomain`` brings other code here. As `TaskExecutor` it serves
 /// ``withContinuation(isolation:_:)`` and nobody else.
 ///
@@ -38,6 +39,8 @@ import Synchronization
     private var slots: [Slot] = []
     private var timers = TimerQueue<() -> Void>()
     private var endOfTurn: [() -> Void] = []
+    /// When the turn's wait began: in the body of a timer, everything that was ready by then has been delivered.
+    package private(set) var waitBegan = ContinuousClock.now
     private var running: [Work] = []
 
     /// Starts the loop's thread.
@@ -231,13 +234,14 @@ import Synchronization
     /// The wait in nanoseconds (-1: until woken), or nil when the loop is to end.
     private func beginWait() -> Int64? {
         let deadline = timers.nextDeadline()
+        if deadline != nil { waitBegan = .now }
         let moreToDo = !endOfTurn.isEmpty
         return inbox.withLock { inbox in
             if !inbox.work.isEmpty || moreToDo { return 0 }
             if inbox.stopping { return nil }
             inbox.sleeping = true
             guard let deadline else { return -1 }
-            let wait = ContinuousClock.now.duration(to: deadline)
+            let wait = waitBegan.duration(to: deadline)
             if wait <= .zero { return 0 }
             let (seconds, attoseconds) = wait.components
             return min(seconds, 3600) * 1_000_000_000 + attoseconds / 1_000_000_000 + 1
@@ -256,8 +260,6 @@ import Synchronization
     }
 
     private func runTimers() {
-        guard timers.count > 0 else { return }
-        let now = ContinuousClock.now
-        while let body = timers.popDue(now) { body() }
+        while let body = timers.popDue(waitBegan) { body() }
     }
 }

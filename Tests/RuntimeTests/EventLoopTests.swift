@@ -140,7 +140,8 @@ struct EventLoopTests {
                             late.signal()
                             while ContinuousClock.now <= deadline {}
                         }
-                        let second = try loop.register(late.readEnd, .read) { _ in order.withLock { $0.append("byte") } }
+                        let second = try loop.register(late.readEnd, .read) { _ in order.withLock { $0.append("byte") }
+                        }
                         _ = loop.schedule(at: deadline) {
                             order.withLock { $0.append("timer") }
                             for registration in [first, second] { loop.deregister(registration) }

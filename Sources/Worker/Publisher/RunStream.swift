@@ -28,8 +28,10 @@ package final class RunStream: Sendable {
     ///
     /// - Throws: ``StreamLost`` when the lease is another's: the run is to end without writing anything.
     package func append(_ event: StreamEvent) async throws(StreamLost) {
-        let (isFirst, _) = phase.compareExchange(expected: .unopened, desired: .open, ordering: .relaxed)
-        if isFirst { publisher.begin(lease) }
+        if phase.load(ordering: .relaxed) == .unopened {
+            phase.store(.open, ordering: .relaxed)
+            publisher.begin(lease)
+        }
         try await publisher.append(event, to: lease)
     }
 

@@ -60,8 +60,9 @@ struct MessageStoreTests {
             "UPDATE messages SET parent_id = \(ids[2]) WHERE id = \(ids[0])")
         let path = try await fixture.messages.path(to: ids[2], in: session, user: fixture.user, limit: 50)
         #expect(path.items.map(\.message.id) == ids && path.nextCursor == nil)
-        let thread = try await fixture.messages.thread(endingAt: ids[2], user: fixture.user, maximumCount: 50)
-        #expect(thread.map(\.id) == ids)
+        let thread = try await fixture.messages.thread(
+            endingAt: ids[2], with: session, user: fixture.user, maximumCount: 50)
+        #expect(thread?.messages.map(\.id) == ids)
     }
 
     @Test func `the walk stays in its session and ends at a missing parent`() async throws {
@@ -73,7 +74,8 @@ struct MessageStoreTests {
         for leaf in [inside, orphan] {
             let path = try await fixture.messages.path(to: leaf, in: one, user: fixture.user, limit: 5)
             #expect(path.items.map(\.message.id) == [leaf])
-            #expect(try await fixture.messages.thread(endingAt: leaf, user: fixture.user).map(\.id) == [leaf])
+            let thread = try await fixture.messages.thread(endingAt: leaf, with: one, user: fixture.user)
+            #expect(thread?.messages.map(\.id) == [leaf])
         }
         #expect(try await fixture.messages.path(to: foreign, in: one, user: fixture.user, limit: 5).items.isEmpty)
     }
@@ -82,10 +84,10 @@ struct MessageStoreTests {
         let fixture = try await Fixture.make()
         let session = try await fixture.session().id
         let ids = try await chain(6, fixture, session)
-        func thread(count: Int, bytes: Int) async throws -> [MessageID] {
+        func thread(count: Int, bytes: Int) async throws -> [MessageID]? {
             try await fixture.messages.thread(
-                endingAt: ids[5], user: fixture.user, maximumCount: count, maximumBytes: bytes
-            ).map(\.id)
+                endingAt: ids[5], with: session, user: fixture.user, maximumCount: count, maximumBytes: bytes
+            )?.messages.map(\.id)
         }
         #expect(try await thread(count: 100, bytes: 1000) == ids)
         #expect(try await thread(count: 2, bytes: 1000) == Array(ids[4...]))

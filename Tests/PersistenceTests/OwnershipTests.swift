@@ -65,7 +65,8 @@ struct OwnershipTests {
             ).items.isEmpty
         },
         Attempt(name: "load thread") { things, user in
-            try await !things.owner.messages.thread(endingAt: things.message, user: user).isEmpty
+            try await things.owner.messages.thread(
+                endingAt: things.message, with: things.session, user: user) != nil
         },
         Attempt(name: "read usage") { things, user in
             let usage = try await things.owner.usage.usage(of: things.session, user: user)

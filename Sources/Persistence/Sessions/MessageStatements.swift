@@ -5,6 +5,12 @@ import Postgres
 /// Messages as a tree. Walks go from a leaf to the root by primary key, one row a step, and end at a missing parent, at
 /// the session's border, or at their bounds, which also end a walk that goes in a circle.
 enum MessageStatements {
+    /// What ``StoredMessage`` reads, in its order, of a row `m`.
+    static let columns: SQL = """
+        m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
+        m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at
+        """
+
     /// The path to a leaf, without the leaf itself when `isExclusive`: then it is the cursor of the page before.
     /// Places among siblings count both branches of answers and of roots.
     /// Index: messages_pkey for the walk, messages_session_parent for the siblings.
@@ -20,8 +26,7 @@ enum MessageStatements {
             FROM path p JOIN messages m ON m.id = p.parent_id
             WHERE m.session_id = \(session) AND m.user_id = \(user) AND p.depth < \(limit)
         )
-        SELECT m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
-               m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at, s.place, s.total
+        SELECT \(fragment: columns), s.place, s.total
         FROM path p JOIN messages m ON m.id = p.id CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE a.id < m.id) AS place, count(*) AS total FROM (
                 SELECT id FROM messages WHERE session_id = m.session_id AND parent_id = m.parent_id
@@ -38,8 +43,7 @@ enum MessageStatements {
     /// Index: messages_pkey, messages_session_parent for the siblings.
     static func find(_ id: MessageID, user: UserID) -> SQL {
         """
-        SELECT m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
-               m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at, s.place, s.total
+        SELECT \(fragment: columns), s.place, s.total
         FROM messages m CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE a.id < m.id) AS place, count(*) AS total FROM (
                 SELECT id FROM messages WHERE session_id = m.session_id AND parent_id = m.parent_id
@@ -55,9 +59,7 @@ enum MessageStatements {
     /// The reply that a job writes. Index: messages_job.
     static func find(job: JobID, user: UserID) -> SQL {
         """
-        SELECT id, session_id, parent_id, role, content, parts, status, finish_reason, error_code, error_message,
-               usage, model, provider, job_id, created_at
-        FROM messages WHERE job_id = \(job) AND user_id = \(user)
+        SELECT \(fragment: columns) FROM messages m WHERE m.job_id = \(job) AND m.user_id = \(user)
         """
     }
 
@@ -76,8 +78,7 @@ enum MessageStatements {
             WHERE m.session_id = p.session_id AND m.user_id = \(user)
               AND p.depth < \(maximumCount) AND p.bytes < \(maximumBytes)
         )
-        SELECT m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
-               m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at
+        SELECT \(fragment: columns)
         FROM path p JOIN messages m ON m.id = p.id
         WHERE m.user_id = \(user)
         ORDER BY p.depth

@@ -51,47 +51,31 @@ package struct MessageStore: Sendable {
         return try StoredMessage(&columns)
     }
 
-    /// A leaf and what lies above it, oldest first: what a prompt may be made of. One statement, which never loads
-    /// much more than the bounds, however long the conversation is.
+    /// A leaf and what lies above it, with what its session wants: what a reply begins with. One round trip, which never
+    /// loads much more than the bounds, however long the conversation is.
     /// Bytes are those of text and parts; the message that reaches the bound is still included, so that the caller sees
     /// that there is more than fits.
     ///
-    /// - Returns: empty when the user has no such message.
-    package func thread(
-        endingAt leaf: MessageID, user: UserID, maximumCount: Int = maximumCount, maximumBytes: Int = maximumBytes
-    ) async throws(PersistenceError) -> [StoredMessage] {
-        let rows = try await database.query(
-            MessageStatements.thread(
-                endingAt: leaf, user: user, maximumCount: maximumCount, maximumBytes: maximumBytes))
-        return MessageThread.path(to: leaf, in: try Self.messages(in: rows))
-    }
-
-    /// The same with what the leaf's session wants, in one round trip: what a reply begins with.
-    ///
     /// - Returns: `nil` when the user has no such session, or no such message.
     package func thread(
-        endingAt leaf: MessageID, with session: SessionID, user: UserID
+        endingAt leaf: MessageID, with session: SessionID, user: UserID, maximumCount: Int = maximumCount,
+        maximumBytes: Int = maximumBytes
     ) async throws(PersistenceError) -> TurnThread? {
         let answers = try await database.pipeline([
             SessionStatements.find(session, user: user),
             MessageStatements.thread(
-                endingAt: leaf, user: user, maximumCount: Self.maximumCount, maximumBytes: Self.maximumBytes),
+                endingAt: leaf, user: user, maximumCount: maximumCount, maximumBytes: maximumBytes),
         ])
         guard let row = answers[0].first else { return nil }
         var columns = ColumnReader(row)
         let found = try ChatSession(&columns)
-        return TurnThread(
-            endingAt: leaf, owner: user, modelID: found.modelID, instructions: found.instructions,
-            in: try Self.messages(in: answers[1]))
-    }
-
-    private static func messages(in rows: PostgresRows) throws(PersistenceError) -> [StoredMessage] {
         var messages: [StoredMessage] = []
-        for row in rows {
+        for row in answers[1] {
             var columns = ColumnReader(row)
             messages.append(try StoredMessage(&columns))
         }
-        return messages
+        return TurnThread(
+            endingAt: leaf, owner: user, modelID: found.modelID, instructions: found.instructions, in: messages)
     }
 
     /// Bounds of a thread, where the caller names none.

@@ -32,8 +32,7 @@ enum SessionWatchStatements {
     /// Index: messages_pkey, messages_session_parent for the siblings.
     static func messages(_ ids: [MessageID], owners: [UserID], maximumBytes: Int) -> SQL {
         """
-        SELECT m.id, m.session_id, m.parent_id, m.role, m.content, m.parts, m.status, m.finish_reason, m.error_code,
-               m.error_message, m.usage, m.model, m.provider, m.job_id, m.created_at, s.place, s.total
+        SELECT \(fragment: MessageStatements.columns), s.place, s.total
         FROM unnest(\(ids)::uuid[], \(owners)::uuid[]) AS g (id, owner)
         JOIN messages m ON m.id = g.id AND m.user_id = g.owner CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE a.id < m.id) AS place, count(*) AS total FROM (

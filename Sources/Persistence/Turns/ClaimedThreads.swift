@@ -22,26 +22,22 @@ enum ClaimedThreads {
             SELECT job FROM running WHERE worker = \(worker) AND xmin = pg_current_xact_id_if_assigned()::xid
             LIMIT \(Int64(maximumJobs))
         ), path AS (
-            SELECT t.job, m.user_id, s.model_id, s.instructions, m.id, m.session_id, m.parent_id, m.role, m.content,
-                   m.parts, m.status, m.finish_reason, m.error_code, m.error_message, m.usage, m.model, m.provider,
-                   m.job_id, m.created_at, 1 AS depth,
+            SELECT t.job, m.user_id, s.model_id, s.instructions, \(fragment: MessageStatements.columns),
+                   1 AS depth,
                    octet_length(m.content) + coalesce(octet_length(m.parts), 0)::bigint AS bytes
             FROM taken t JOIN messages r ON r.job_id = t.job
             JOIN sessions s ON s.id = r.session_id AND s.user_id = r.user_id
             JOIN messages m ON m.id = r.parent_id AND m.session_id = r.session_id AND m.user_id = r.user_id
             WHERE octet_length(m.content) + coalesce(octet_length(m.parts), 0) <= \(Int64(maximumBytes))
             UNION ALL
-            SELECT p.job, m.user_id, NULL, NULL, m.id, m.session_id, m.parent_id, m.role, m.content,
-                   m.parts, m.status, m.finish_reason, m.error_code, m.error_message, m.usage, m.model, m.provider,
-                   m.job_id, m.created_at, p.depth + 1,
+            SELECT p.job, m.user_id, NULL, NULL, \(fragment: MessageStatements.columns),
+                   p.depth + 1,
                    p.bytes + octet_length(m.content) + coalesce(octet_length(m.parts), 0)
             FROM path p JOIN messages m ON m.id = p.parent_id
             WHERE m.session_id = p.session_id AND m.user_id = p.user_id AND p.depth < \(MessageStore.maximumCount)
               AND p.bytes + octet_length(m.content) + coalesce(octet_length(m.parts), 0) <= \(Int64(maximumBytes))
         )
-        SELECT job, user_id, model_id, instructions, id, session_id, parent_id, role, content, parts, status,
-               finish_reason, error_code, error_message, usage, model, provider, job_id, created_at
-        FROM path
+        SELECT m.job, m.user_id, m.model_id, m.instructions, \(fragment: MessageStatements.columns) FROM path m
         """
     }
 

@@ -48,5 +48,8 @@ package struct Migration: Sendable {
         Migration(
             12, "line_fronts", up: PackageResources.m0012_line_fronts_up_sql,
             down: PackageResources.m0012_line_fronts_down_sql),
+        Migration(
+            13, "record_room", up: PackageResources.m0013_record_room_up_sql,
+            down: PackageResources.m0013_record_room_down_sql),
     ]
 }

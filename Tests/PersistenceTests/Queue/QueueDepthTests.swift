@@ -142,4 +142,27 @@ struct QueueDepthTests {
             }
         }
     }
+
+    @Test func `the end of a job finds room beside its record, and touches no index`() async throws {
+        try await TestDatabase.withMigrated { database in
+            let tenant: UserID = Fixture.id()
+            let test = QueueUnderTest(queue: database.queue, events: { _ in [] }) { _ in }
+            _ = try await database.queue.enqueue((0..<1000).map { _ in test.job(.embedding, of: tenant) })
+            try await database.pool.execute("CREATE TABLE place AS SELECT id, ctid::text AS row FROM jobs")
+            let claimed = try await database.queue.claim(
+                ClaimLimit(total: 1000, background: 1000), worker: Fixture.id())
+            #expect(claimed.count == 1000)
+            _ = try await database.queue.complete(claimed.map { CompletedRun(lease: $0.lease, result: nil) })
+            let (written, moved) = try #require(
+                try await database.pool.query(
+                    """
+                    SELECT count(*) FILTER (WHERE j.ctid::text <> p.row),
+                           count(*) FILTER (WHERE (j.ctid::text::point)[0] <> (p.row::point)[0])
+                    FROM jobs j JOIN place p USING (id) WHERE j.state = 4
+                    """
+                ).decodeFirst(Int64.self, Int64.self))
+            #expect(written == 1000)
+            #expect(moved == 0)
+        }
+    }
 }

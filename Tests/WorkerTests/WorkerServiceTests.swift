@@ -18,6 +18,7 @@ struct WorkerServiceTests {
         var ended = 0
 
         var total: Int { running.values.reduce(0, +) }
+        var begun: Int { total + ended }
         var background: Int { total - running[.chat, default: 0] }
     }
 
@@ -47,6 +48,7 @@ struct WorkerServiceTests {
 
     private func withWorker(
         slots: Int, reserved: Int, grace: Duration = .seconds(60), idlePoll: Duration = .seconds(5),
+        claimSize: Int = 512, claims: Recorder<[ObservedClaim]> = Recorder([]),
         _ body: @Sendable (Harness) async throws -> Void
     ) async throws {
         let queue = InMemoryJobQueue()
@@ -54,6 +56,7 @@ struct WorkerServiceTests {
         let gate = Gate()
         let shutdown = ShutdownSignal()
         let loop = try TestCluster.loops.get().next()
+        let source = ObservedSource(queue: queue, loop: loop, begun: { load.value.begun }, claims: claims)
         try await WorkerFixture.withPublisher(ScriptedAppender()) { publisher in
             let registry = RunRegistry()
             let metrics = WorkerMetrics(MetricsRegistry())
@@ -76,8 +79,9 @@ struct WorkerServiceTests {
             var configuration = WorkerConfiguration(
                 slots: slots, slotsReservedForChat: reserved, shutdownGrace: grace)
             configuration.idlePoll = idlePoll
+            configuration.claimSize = claimSize
             let service = WorkerService(
-                id: WorkerFixture.id(), queue: queue, runner: runner, registry: registry,
+                id: WorkerFixture.id(), queue: source, runner: runner, registry: registry,
                 configuration: configuration,
                 loop: loop, isListening: { true }, onDrain: {}, logger: .discard, metrics: metrics)
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -157,6 +161,19 @@ struct WorkerServiceTests {
             worker.gate.open()
             await worker.load.wait { $0.ended == 5 }
         }
+    }
+
+    @Test func `the claim behind a full one is on its way before the runs of that one begin`() async throws {
+        let claims = Recorder<[ObservedClaim]>([])
+        try await withWorker(slots: 8, reserved: 0, claimSize: 2, claims: claims) { worker in
+            try await worker.enqueue(4, .embedding)
+            await worker.load.wait { $0.total == 4 }
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 4 }
+        }
+        let all = claims.withLock { $0 }
+        let first = try #require(all.firstIndex { $0.taken == 2 })
+        #expect(all[first + 1] == ObservedClaim(begunBefore: 0, taken: 2))
     }
 
     @Test func `a slot that becomes free is for every lane`() async throws {
@@ -244,4 +261,30 @@ struct WorkerServiceTests {
             #expect(record.state == .ready && record.attempt == 0)
         }
     }
+}
+
+/// A claim as the queue saw it.
+private struct ObservedClaim: Sendable, Equatable {
+    /// Runs that had begun when its statement left.
+    let begunBefore: Int
+    let taken: Int
+}
+
+/// Claims whose statement leaves in the loop's next turn, as that of a connection on it does.
+private struct ObservedSource: JobSource {
+    let queue: InMemoryJobQueue
+    let loop: EventLoop
+    let begun: @Sendable () -> Int
+    let claims: Recorder<[ObservedClaim]>
+
+    func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
+        let before = await withCheckedContinuation { left in
+            loop.execute { left.resume(returning: begun()) }
+        }
+        let jobs = try await queue.claim(limit, worker: worker)
+        claims.withLock { $0.append(ObservedClaim(begunBefore: before, taken: jobs.count)) }
+        return jobs
+    }
+
+    func persist() async throws(JobQueueError) { try await queue.persist() }
 }

@@ -106,13 +106,15 @@ package final class WorkerService: Service {
             if looksAtAll { lastLookAtAll = .now }
             let limit = freeSlots(chatAlone: !looksAtAll)
             let claimed = limit.total > 0 ? await claim(limit) : nil
-            if let claimed { start(claimed, in: tasks, on: home) }
             if !isTold, claimed?.isEmpty == false { metrics.missedWakeUps.increment() }
             isTold = true
             if let claimed, claimed.count == limit.total {
+                // The next claim is on its way before these runs have the loop.
+                tasks.start(on: home) { [self] home in start(claimed, in: tasks, on: home) }
                 looksAtAll = true
                 continue
             }
+            if let claimed { start(claimed, in: tasks, on: home) }
             if claimed == nil && looksAtAll { hasOtherNews.store(true, ordering: .relaxed) }
             isTold = await waitForWork(hadError: limit.total > 0 && claimed == nil, on: home)
             looksAtAll = hasOtherNews.exchange(false, ordering: .relaxed) || !isTold
@@ -141,6 +143,7 @@ package final class WorkerService: Service {
         defer { registry.claimEnds() }
         do throws(JobQueueError) {
             let jobs = try await queue.claim(limit, worker: id)
+            background.wrappingAdd(jobs.count { $0.lane != .chat }, ordering: .relaxed)
             metrics.claimed(jobs, at: runner.now())
             return jobs.map { Claimed(job: $0, abort: registry.add($0.lease)) }
         } catch {
@@ -186,7 +189,6 @@ package final class WorkerService: Service {
     private func start(_ claimed: Claimed, in tasks: LoopTasks, on home: isolated LoopDomain) {
         let (job, abort) = (claimed.job, claimed.abort)
         let isBackground = job.lane != .chat
-        if isBackground { background.wrappingAdd(1, ordering: .relaxed) }
         metrics.began(job)
         runner.start(job, abort: abort, in: tasks, on: home) { [self] in
             if isBackground { background.wrappingSubtract(1, ordering: .relaxed) }

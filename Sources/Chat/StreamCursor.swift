@@ -21,8 +21,11 @@ package struct StreamCursor: Hashable, Sendable {
         self.sequence = sequence
     }
 
-    /// The place of the event after this one within the lease.
-    package var next: StreamCursor { StreamCursor(lease: lease, sequence: sequence + 1) }
+    /// The place of the event after this one within the lease. Nothing follows the last place there is, which clients may
+    /// name: it stays.
+    package var next: StreamCursor {
+        sequence == .max ? self : StreamCursor(lease: lease, sequence: sequence + 1)
+    }
 }
 
 extension StreamCursor: Comparable {

@@ -33,5 +33,7 @@ struct StreamCursorTests {
         #expect(cursors[0] == .beginning)
         #expect(cursors[0].next == cursors[1])
         #expect(cursors[4].next == cursors[5])
+        let last = StreamCursor(lease: 3, sequence: .max)
+        #expect(last.next == last)
     }
 }

@@ -20,6 +20,7 @@ struct ChatAttachTests {
             let paths = ["/api/chat/stream/\(reply.message)", "/api/jobs/\(reply.job)/events"]
             // While it runs.
             let cursor = "\(job.lease.number).1"
+            let (early, _) = try await chat.open("GET", paths[1] + "?after=0.\(Int32.max)")
             let (running, _) = try await chat.open("GET", paths[0] + "?after=0.1", fields: ["Last-Event-ID": cursor])
             try await chat.publish(job, from: 2, [.content("b")])
             #expect(try await running.events(1)[0].id == "\(job.lease.number).2")
@@ -27,6 +28,8 @@ struct ChatAttachTests {
             try await chat.finish(job, from: 3, text: "ab")
             let all = ["0.1"] + (1...6).map { "\(job.lease.number).\($0)" }
             #expect(try await running.eventsToEnd().map(\.id) == Array(all[3...]))
+            #expect(try await early.eventsToEnd().map(\.id) == Array(all[1...]))
+            await early.close()
             for path in paths {
                 let (whole, head) = try await chat.open("GET", path)
                 #expect(try await whole.eventsToEnd().map(\.id) == all)
@@ -41,6 +44,14 @@ struct ChatAttachTests {
                 let (beyond, _) = try await chat.open("GET", path, fields: ["Last-Event-ID": "\(job.lease.number).99"])
                 #expect(try await beyond.eventsToEnd().isEmpty)
                 await beyond.close()
+                // The last places there are, which nothing can follow but what a later lease brings.
+                let last = Int32.max
+                let (later, _) = try await chat.open("GET", path + "?after=0.\(last)")
+                #expect(try await later.eventsToEnd().map(\.id) == Array(all[1...]))
+                await later.close()
+                let (none, _) = try await chat.open("GET", path + "?after=\(job.lease.number).\(last)")
+                #expect(try await none.eventsToEnd().isEmpty)
+                await none.close()
             }
             await running.close()
             await reply.client.close()

@@ -46,9 +46,10 @@ extension StreamQueued {
 /// Knows whether a job may be waiting, so that only those are asked about that may.
 struct WaitKnowledge {
     /// Whether its standing is worth asking for: nothing of a lease was seen yet, or the last that was seen said that
-    /// it waits.
+    /// it waits, or it has been silent since.
     private(set) var mayWait: Bool
     private var last = StreamCursor.beginning
+    private var silentLooks = 0
 
     /// - Parameter state: as its record said when the reader came; nil for a job that was just made.
     init(state: JobState?) {
@@ -64,7 +65,15 @@ struct WaitKnowledge {
     mutating func saw(_ kind: StreamEventKind?, at cursor: StreamCursor) {
         guard cursor > last else { return }
         last = cursor
+        silentLooks = 0
         if kind == .queued { mayWait = true } else if cursor.lease > 0 { mayWait = false }
+    }
+
+    /// Nothing came of it since the last look. A job that ran may be in line again, which no event tells: its worker died,
+    /// or left. Asked after 1, 2 and 4 looks, then after every eighth.
+    mutating func fellSilent() {
+        silentLooks += 1
+        if [1, 2, 4].contains(silentLooks) || silentLooks.isMultiple(of: 8) { mayWait = true }
     }
 
     /// It neither waits nor is in line: it runs, or has ended.

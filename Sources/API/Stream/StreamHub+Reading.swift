@@ -79,6 +79,7 @@ extension StreamHub {
         job.heardAt = now
         metrics.sweptJobs.increment()
         checkEnd(of: job)
+        job.wait.fellSilent()
         if job.wait.mayWait, job.subscribers.contains(where: { $0.transform == nil }) {
             standingsToCheck.insert(job.id)
         }

@@ -52,7 +52,8 @@ extension EventLogReader {
         if !jobs.isEmpty, let rows = answers.popFirst() { result.ended = Set(try rows.decode(JobID.self)) }
         if !waiting.isEmpty, let rows = answers.popFirst() {
             for row in rows {
-                let (job, standing) = try EventStatements.standing(row)
+                // One that cannot be read costs its readers a notice, not everybody's pages.
+                guard let (job, standing) = try? EventStatements.standing(row) else { continue }
                 result.waiting[job] = standing
             }
         }

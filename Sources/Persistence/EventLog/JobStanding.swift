@@ -8,7 +8,8 @@ package enum JobStanding: Sendable, Hashable {
     case inLine(before: Int?)
     /// It waits until then, for a reason in a machine's word.
     case deferred(reason: String, until: Timestamp)
-    /// It stands in the line of a limited provider that cannot take it now; until then, where that is known.
+    /// It stands in the line of a limited provider that cannot take it now, or its kind is paused; until then, where
+    /// that is known.
     case held(reason: String, until: Timestamp?)
     /// Another job of its session is first.
     case behind
@@ -27,7 +28,7 @@ extension EventStatements {
             FROM (SELECT tag, job FROM ready WHERE lane = 0 AND gate = 0
                   ORDER BY lane, gate, tag, job LIMIT \(countedLine)) f
         )
-        SELECT j.id, d.reason, d.due, q.job IS NOT NULL, l.before,
+        SELECT j.id, d.reason, CASE WHEN d.due < 'infinity' THEN d.due END, q.job IS NOT NULL, l.before,
                CASE WHEN p.model IS NULL OR q.job IS NULL THEN NULL
                     WHEN p.blocked_until > clock_timestamp() THEN p.blocked_reason
                     WHEN p.breaker_state <> 0 THEN 'provider_down' ELSE 'provider_busy' END,
@@ -50,7 +51,9 @@ extension EventStatements {
     static func standing(_ row: PostgresRow) throws(PostgresError) -> (JobID, JobStanding) {
         let (job, reason, due, isInLine, before, hold, until) = try row.decode(
             JobID.self, String?.self, Timestamp?.self, Bool.self, Int64?.self, String?.self, Timestamp?.self)
-        if let reason, let due { return (job, .deferred(reason: reason, until: due)) }
+        if let reason {
+            return (job, due.map { .deferred(reason: reason, until: $0) } ?? .held(reason: reason, until: nil))
+        }
         if let hold { return (job, .held(reason: hold, until: until)) }
         return (job, isInLine ? .inLine(before: before.map { Int($0) }) : .behind)
     }

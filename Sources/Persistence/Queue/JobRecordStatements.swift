@@ -40,11 +40,12 @@ enum JobRecordStatements {
             FROM jobs WHERE user_id = \(user) AND id < \(before) ORDER BY id DESC LIMIT \(looked)
         ), placed AS (
             SELECT j.id, j.kind, j.lane,
-                   coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.job IS NOT NULL THEN 1 ELSE 2 END)::smallint
+                   coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END)::smallint
                        AS state,
                    j.user_id, coalesce(j.attempt, r.attempt, d.attempt, q.attempt, 0)::smallint, j.max_attempts,
-                   j.priority, j.created_at, coalesce(d.due, j.run_at), coalesce(j.started_at, r.started_at),
-                   j.finished_at, j.result, j.error_code, j.error_message, coalesce(j.lease, r.lease, d.lease, q.lease, 0)
+                   j.priority, j.created_at, CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END,
+                   coalesce(r.started_at, j.started_at), j.finished_at, j.result, j.error_code, j.error_message,
+                   coalesce(r.lease, d.lease, q.lease, j.lease, 0)
             FROM j
             LEFT JOIN running r ON r.job = j.id
             LEFT JOIN deferred d ON d.job = j.id

@@ -42,6 +42,55 @@ struct LiveNoticeTests {
         }
     }
 
+    @Test(.migratedDatabase) func `who waits for a paused kind is told so, and nobody else waits with it`() async throws
+    {
+        try await ChatFixture.with(timing: Self.timing(sweep: .milliseconds(20))) { chat in
+            let (paused, other) = (try await chat.send(), try await chat.send())
+            let running = try await chat.claim()
+            #expect(running.lease.job == paused.job)
+            // Back in the line, which the pause sweeps.
+            _ = try await chat.api.services.queue.settle(
+                running, .handedOver(hadOutput: false), events: [], effect: .none)
+            _ = try await chat.api.services.queue.pause(.chat)
+            let (again, _) = try await chat.open("GET", "/api/chat/stream/\(paused.message)?after=0.1")
+            var event = try await again.events(1)[0]
+            // Before the pause it stood in line for a moment.
+            while try JSONParser.parse(event.data)["reason"] == "workers_busy" { event = try await again.events(1)[0] }
+            #expect(try JSONParser.parse(event.data) == .object(["type": "queued", "reason": "paused"]))
+            let page = try await chat.get("/api/jobs?kind=chat")
+            #expect(page.status == 200)
+            let states = page.data["items"]?.arrayValue?.map { $0["state"]?.stringValue }
+            #expect(states == ["ready", "ready"])
+            for reply in [paused, other] {
+                let (reader, _) = try await chat.open("GET", "/api/chat/stream/\(reply.message)")
+                #expect(try await reader.events(1)[0].name == "start")
+                await reader.close()
+                await reply.client.close()
+            }
+            await again.close()
+        }
+    }
+
+    @Test(.migratedDatabase) func `a reply that is handed over and finds no worker is said to wait`() async throws {
+        try await ChatFixture.with(timing: Self.timing(sweep: .milliseconds(20))) { chat in
+            let reply = try await chat.send()
+            let job = try await chat.claim()
+            try await chat.publish(job, from: 1, [.content("a")])
+            var event = try await reply.client.events(1)[0]
+            while event.name != "content" { event = try await reply.client.events(1)[0] }
+            _ = try await chat.api.services.queue.settle(job, .handedOver(hadOutput: true), events: [], effect: .none)
+            // And one that attaches again, whose page ends in what the first run wrote.
+            let (again, _) = try await chat.open("GET", "/api/chat/stream/\(reply.message)?after=0.1")
+            #expect(try await again.events(1)[0].name == "content")
+            for client in [reply.client, again] {
+                let told = try await client.events(1)[0]
+                #expect(told.name == "queued" && told.id == "")
+                #expect(try JSONParser.parse(told.data)["reason"] == "workers_busy")
+                await client.close()
+            }
+        }
+    }
+
     @Test func `a job that runs in silence is not said to wait`() async throws {
         try await HubFixture.with(timing: Self.timing(sweep: .milliseconds(20))) { fixture in
             let process = fixture.first

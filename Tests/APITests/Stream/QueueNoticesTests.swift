@@ -72,4 +72,20 @@ struct QueueNoticesTests {
         wait.learned(.scheduled)
         #expect(wait.mayWait)
     }
+
+    @Test func `a job that has fallen silent is asked about less and less`() {
+        var wait = WaitKnowledge(state: .running)
+        var asked: [Int] = []
+        for look in 1...24 {
+            wait.fellSilent()
+            if wait.mayWait { asked.append(look) }
+            wait.isElsewhere()
+        }
+        #expect(asked == [1, 2, 4, 8, 16, 24])
+        wait.saw(.content, at: StreamCursor(lease: 3, sequence: 1))
+        wait.fellSilent()
+        #expect(wait.mayWait)
+        wait.saw(.content, at: StreamCursor(lease: 3, sequence: 2))
+        #expect(!wait.mayWait)
+    }
 }

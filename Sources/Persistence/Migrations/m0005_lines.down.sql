@@ -1,3 +1,5 @@
+-- Without pauses nothing would find what a pause has set aside.
+UPDATE deferred SET due = now() WHERE due = 'infinity';
 DROP FUNCTION enqueue(text, text, uuid, text, timestamptz, integer, text, uuid, integer, integer, interval, uuid, boolean);
 DROP FUNCTION enqueue(text, jsonb, uuid, text, timestamptz, integer, text, uuid, integer, integer, interval, uuid, boolean);
 DROP FUNCTION enqueue_job(uuid, text, smallint, smallint, uuid, uuid, text, smallint, smallint, bigint, timestamptz, text);

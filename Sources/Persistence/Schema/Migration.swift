@@ -51,5 +51,8 @@ package struct Migration: Sendable {
         Migration(
             13, "record_room", up: PackageResources.m0013_record_room_up_sql,
             down: PackageResources.m0013_record_room_down_sql),
+        Migration(
+            14, "enqueue_bounds", up: PackageResources.m0014_enqueue_bounds_up_sql,
+            down: PackageResources.m0014_enqueue_bounds_down_sql),
     ]
 }

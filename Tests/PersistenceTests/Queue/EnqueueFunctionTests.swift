@@ -96,6 +96,14 @@ struct EnqueueFunctionTests {
         "enqueue('noop', '{}', gen_random_uuid(), max_attempts => 0)",
         "enqueue('noop', '{}', gen_random_uuid(), unique_key => '')",
         "enqueue('noop', '{}', gen_random_uuid(), run_limit => '0')",
+        "enqueue('noop', '{}', gen_random_uuid(), run_limit => '31 days')",
+        "enqueue('noop', '{}', gen_random_uuid(), run_limit => '1000000 years')",
+        "enqueue('noop', '{}', gen_random_uuid(), run_at => 'infinity')",
+        "enqueue('noop', '{}', gen_random_uuid(), run_at => '-infinity')",
+        "enqueue('noop', '{}', gen_random_uuid(), run_at => '10000-01-01')",
+        "enqueue('noop', '{}', gen_random_uuid(), gate => 7)",
+        "enqueue('noop', '{}', gen_random_uuid(), gate => 70000)",
+        "enqueue('noop', '{}'::jsonb, gen_random_uuid(), run_at => 'infinity')",
     ])
     func `what makes no job is refused`(call: String) async throws {
         try await with { test, database, name in

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
+import JSON
 import Testing
 
 @testable import Providers
 
 @Suite(.timeLimit(.minutes(1)))
 struct OpenAIStreamDecoderTests {
+    @Test(arguments: [
+        (
+            #"{"prompt_tokens":9223372036854775807,"completion_tokens":1,"total_tokens":9223372036854775807}"#,
+            ReportedUsage(promptTokens: Int(Int32.max), completionTokens: 1, totalTokens: Int(Int32.max))
+        ),
+        (#"{"prompt_tokens":-1,"completion_tokens":18446744073709551616}"#, ReportedUsage()),
+        (#"{"prompt_tokens":"7","completion_tokens":2.5,"total_tokens":null}"#, ReportedUsage()),
+    ])
+    func `figures of usage are bounded, and what is no count is none`(text: String, usage: ReportedUsage) throws {
+        #expect(OpenAIAnswer.usage(try JSONParser.parse(text)) == usage)
+    }
+
     private func decode(_ text: String, chunkBytes: Int) throws(ProviderError) -> [ProviderEvent] {
         var decoder = OpenAIStreamDecoder(apiKey: nil)
         var events: [ProviderEvent] = []

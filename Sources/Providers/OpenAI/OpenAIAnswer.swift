@@ -10,8 +10,9 @@ enum OpenAIAnswer {
     }
 
     static func usage(_ value: JSONValue) -> ReportedUsage {
+        // Bounded: what is added to it cannot overflow, whatever the server says, and the ledger has a column for it.
         func count(_ value: JSONValue?) -> Int? {
-            value?.integerValue.flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
+            value?.integerValue.flatMap { $0 >= 0 ? Int(min($0, Int64(Int32.max))) : nil }
         }
         return ReportedUsage(
             promptTokens: count(value["prompt_tokens"]), completionTokens: count(value["completion_tokens"]),

@@ -9,6 +9,8 @@ extension JobFailure {
     init(_ error: ProviderError) {
         let kind: Class =
             switch error.code {
+            // What may never go, as a prompt above the model's limit of tokens a minute, would wait for ever.
+            case _ where error.cause == .withheld && !error.isRetryable: .fatal
             case _ where error.cause == .withheld: error.hadOutput ? .retry : .waiting
             case .rateLimited: error.hadOutput ? .retry : .rateLimited
             // A provider that is overloaded and says until when asks to wait, as with a 429.

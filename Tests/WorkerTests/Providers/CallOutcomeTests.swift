@@ -28,6 +28,7 @@ struct CallOutcomeTests {
         (ProviderError(.cancelled, .cancelled), .silent, .interrupted),
         (ProviderError(.providerBusy, .withheld, retryAfter: .seconds(1)), .silent, .waiting),
         (ProviderError(.rateLimited, .withheld, retryAfter: .seconds(1)), .silent, .waiting),
+        (ProviderError(.contextLength, .withheld, isRetryable: false), .silent, .fatal),
         (ProviderError(.providerBadResponse, .truncated), .failed, .retry),
         (ProviderError(.providerBadResponse, .truncated).afterOutput(true), .alive, .retry),
     ]

@@ -24,11 +24,15 @@ enum RetryStatements {
     }
 
     /// Takes the end back. Matches nothing when another was first. The number of the last lease stays: who asks whether
-    /// it ended the job is told the truth, and the next claim is above it. Index: jobs_pkey, those of next_tag.
+    /// it ended the job is told the truth, and the next claim is above it. A gate that has gone since, with its model
+    /// or its limits, is none: no claim looks behind it. Index: jobs_pkey, providers_gate_key, those of next_tag.
     static func reopen(_ job: JobID) -> SQL {
         """
         UPDATE jobs j SET state = NULL, attempt = NULL, finished_at = NULL, result = NULL, error_code = NULL,
-               error_message = NULL, tag = (SELECT first FROM next_tag(j.lane, j.gate, j.user_id, j.priority))
+               error_message = NULL, gate = g.gate,
+               tag = (SELECT first FROM next_tag(j.lane, g.gate, j.user_id, j.priority))
+        FROM (SELECT coalesce((SELECT p.gate FROM providers p JOIN jobs o ON o.gate = p.gate WHERE o.id = \(job)), 0)
+                     ::smallint AS gate) g
         WHERE j.id = \(job) AND j.state IN (\(JobState.failed.rawValue), \(JobState.cancelled.rawValue))
         RETURNING unique_key
         """

@@ -44,6 +44,24 @@ struct PutOffTests {
         }
     }
 
+    @Test func `a job retried by hand waits behind no gate that has gone`() async throws {
+        try await TestDatabase.withMigrated { database in
+            try await database.pool.execute("INSERT INTO providers (model, gate) VALUES (gen_random_uuid(), 5)")
+            let test = QueueUnderTest(queue: database.queue, events: { _ in [] }) { _ in }
+            let job = try await test.enqueue(gate: 5)
+            let open = GateAllowance(gate: 5, atMost: 1)
+            for isThere in [true, false] {
+                let claimed = try #require(try await test.claim(1, gates: [open]).first)
+                _ = try await test.settle(claimed, .failed(JobFailure(.fatal, .internalError, "no")))
+                if !isThere { try await database.pool.execute("DELETE FROM providers") }
+                _ = try await database.queue.retry(job, owner: nil)
+                let gate = try await database.pool.query("SELECT gate FROM ready").decodeFirst(Int16.self)
+                #expect(gate == (isThere ? 5 : 0))
+            }
+            #expect(try await test.claim(1).map(\.lease.job) == [job])
+        }
+    }
+
     @Test func `a job that waits for its provider is cancelled at once`() async throws {
         try await TestDatabase.withMigrated { database in
             let claimed = try await jobs(1, database)[0]

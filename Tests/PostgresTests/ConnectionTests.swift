@@ -120,6 +120,22 @@ struct ConnectionTests {
         await connection.close()
     }
 
+    @Test func `a void plan that fails a transaction or a pipeline fails no second one`() async throws {
+        let connection = try await TestServer.connect()
+        try await connection.execute("CREATE TEMP TABLE v (a int8)")
+        _ = try await connection.query("SELECT * FROM v")
+        try await connection.execute("ALTER TABLE v ADD b text")
+        let error = await #expect(throws: PostgresError.self) {
+            try await connection.withTransaction { _ = try await $0.query("SELECT * FROM v") }
+        }
+        #expect(error?.sqlState == "0A000")
+        try await connection.withTransaction { _ = try await $0.query("SELECT * FROM v") }
+        try await connection.execute("ALTER TABLE v ADD c text")
+        await #expect(throws: PostgresError.self) { try await connection.pipeline(["SELECT 1", "SELECT * FROM v"]) }
+        #expect(try await connection.pipeline(["SELECT 1", "SELECT * FROM v"])[1].columnNames == ["a", "b", "c"])
+        await connection.close()
+    }
+
     @Test func `a script runs between pipelined calls`() async throws {
         let connection = try await TestServer.connect()
         async let first = connection.query("SELECT 1")

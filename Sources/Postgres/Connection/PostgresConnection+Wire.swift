@@ -230,12 +230,12 @@ extension PostgresConnection {
     /// A call that failed for what others did is sent again: its plan was made void by a change of the schema,
     /// or it was hit by a cancel meant for the one before it. Never within a transaction, which is rolled back.
     private func repeatIfInnocent(_ exchange: Exchange) -> Bool {
-        guard let error = exchange.error, exchange.repeats < 16, exchange.owner == nil, exchange.givenUp == nil,
-            case .statements(let statements) = exchange.body
-        else { return false }
+        guard let error = exchange.error, case .statements(let statements) = exchange.body else { return false }
+        // Also of a call that is not sent again: the next one would fail as well.
+        if exchange.planIsVoid { for sql in statements { cache.forget(sql.text) } }
+        guard exchange.repeats < 16, exchange.owner == nil, exchange.givenUp == nil else { return false }
         let planIsVoid = exchange.planIsVoid && exchange.failedIndex == 0 && exchange.repeats == 0
         guard planIsVoid || (error.sqlState == "57014" && exchange.isExposedToCancel) else { return false }
-        if planIsVoid { for sql in statements { cache.forget(sql.text) } }
         exchange.resetForRepeat()
         waiting.prepend(exchange)
         return true

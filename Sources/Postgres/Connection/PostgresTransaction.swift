@@ -73,7 +73,7 @@ extension PostgresConnection {
     /// The deadline is that of every statement, of the waiting for the connection, and of the commit.
     ///
     /// Throws the body's error; of the commit `sqlState`, `transactionAborted` when the body hid a failed
-    /// statement, `connectionLost(mayHaveCommitted: true)` when its answer never came.
+    /// statement, `connectionLost(mayHaveCommitted: true)` when its answer never came, or the server was ending.
     nonisolated package func withTransaction<Value>(
         _ isolation: PostgresIsolation = .readCommitted, deadline: ContinuousClock.Instant? = nil,
         _ body: (PostgresTransaction) async throws -> Value
@@ -109,7 +109,14 @@ extension PostgresConnection {
             throw PostgresError(.cancelled)
         }
         defer { release(number) }
-        let rows = try await perform(.statements([Self.commit]), owner: number, deadline: deadline, shielded: true)
+        let rows: [PostgresRows]
+        do throws(PostgresError) {
+            rows = try await perform(.statements([Self.commit]), owner: number, deadline: deadline, shielded: true)
+        } catch {
+            // A server that is told to end during a commit may say so only behind it.
+            guard error.sqlState?.hasPrefix("57P0") == true else { throw error }
+            throw PostgresError(.connectionLost(mayHaveCommitted: true), detail: error.detail)
+        }
         if rows.first?.result.commandTag != "COMMIT" { throw PostgresError(.transactionAborted) }
     }
 

@@ -27,6 +27,7 @@ package final class PostgresProxy: Sendable {
         var dropsNotifications = false
         var droppedNotificationCount = 0
         var cuts: [(condition: @Sendable (Exchange) -> Bool, done: Gate)] = []
+        var withheldSync: String?
     }
 
     private let server: RawServer
@@ -80,6 +81,9 @@ package final class PostgresProxy: Sendable {
         state.value.withLock { $0.cuts.append((condition, done)) }
         return done
     }
+
+    /// The Sync behind the next statement of this text stays here: the server carries the statement out, and waits.
+    package func withholdSyncOnce(behind statement: String) { state.value.withLock { $0.withheldSync = statement } }
 
     /// Ends every connection.
     package func stop() { server.stop() }

@@ -55,6 +55,7 @@ final class PostgresProxySession: Sendable {
         guard try relayStart(&buffer) else { return }
         while true {
             while let message = PostgresMessage.next(in: &buffer) {
+                if message.kind == "S", isWithheld() { continue }
                 note(message)
                 try server.send(bytes: message.bytes)
             }
@@ -89,6 +90,15 @@ final class PostgresProxySession: Sendable {
                 try server.send(bytes: packet)
                 return true
             }
+        }
+    }
+
+    private func isWithheld() -> Bool {
+        let asked = talk.withLock { $0.asked }
+        return state.value.withLock { state in
+            guard let statement = state.withheldSync, asked.contains(statement) else { return false }
+            state.withheldSync = nil
+            return true
         }
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
+import Observability
+import Runtime
 import TestSupport
 import Testing
 
@@ -10,6 +12,33 @@ import Testing
 /// What only the queue on PostgreSQL can be asked: transactions, races between them, the token log.
 @Suite(.timeLimit(.minutes(2)), .enabled(if: TestCluster.url != nil))
 struct QueueTransactionTests {
+    @Test func `a commit behind which the server is told to end may have committed`() async throws {
+        try await TestDatabase.withMigrated { database in
+            let name = try #require(
+                try await database.pool.query("SELECT current_database()::text").decodeFirst(String.self))
+            try await PostgresProxy.with(database: name) { proxy, url in
+                let connection = try await PostgresConnection.connect(
+                    PostgresConfiguration(url: url), on: try TestCluster.loops.get().next(),
+                    blocking: TestCluster.blocking, logger: .discard)
+                proxy.withholdSyncOnce(behind: "COMMIT")
+                async let failure = Self.failure {
+                    try await connection.withTransaction {
+                        _ = try await $0.execute("INSERT INTO paused_kinds (kind) VALUES ('seen')")
+                    }
+                }
+                while try await database.pool.query("SELECT FROM paused_kinds").isEmpty { await Task.yield() }
+                try await database.pool.execute("SELECT pg_terminate_backend(\(connection.serverProcessID), 5000)")
+                #expect(await failure?.code == .connectionLost(mayHaveCommitted: true))
+                await connection.close()
+            }
+        }
+    }
+
+    private static func failure(_ body: @Sendable () async throws -> Void) async -> PostgresError? {
+        do { try await body() } catch { return error as? PostgresError }
+        return nil
+    }
+
     private struct RolledBack: Error {}
 
     @Test func `what was enqueued in a transaction that is rolled back is never seen`() async throws {

@@ -43,6 +43,7 @@ extension ServerLoop {
         connection.stream = OpenStream(
             writer: writer, heartbeat: stream.heartbeat, nextHeartbeat: .now + stream.heartbeat, isChunked: isChunked)
         connection.exchange = nil
+        connection.state.eventStreamBegan()
         // The parser is kept only when bytes of a next request wait for it.
         if connection.pending.isEmpty { connection.parser = nil }
         setInterest(connection, connection.interest.subtracting(.read))

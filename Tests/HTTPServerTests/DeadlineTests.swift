@@ -58,6 +58,21 @@ struct DeadlineTests {
         }
     }
 
+    @Test func `a stream outlasts the deadline of a body that it did not wait for`() async throws {
+        var router = Router()
+        router.on(.get, "/", policy: RequestPolicy(bodyTimeout: .milliseconds(200))) { _ in
+            ServerResponse.eventStream(heartbeat: .milliseconds(100)) { _ in }
+        }
+        try await withServer(router, configure: { $0.headTimeout = .milliseconds(200) }) { server in
+            let connection = try await server.connect()
+            await connection.send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabc")
+            #expect(try await connection.readHead().status == 200)
+            // More heartbeats than fit before the deadline.
+            for _ in 0..<6 { #expect(try await !connection.readChunk().isEmpty) }
+            await connection.close()
+        }
+    }
+
     @Test func `silence is ended without a word, at first and between requests`() async throws {
         try await withServer(
             makeRouter(),

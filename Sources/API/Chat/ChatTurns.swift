@@ -26,8 +26,14 @@ struct ChatTurns: Sendable {
         let user = try request.userID
         let (object, bytes) = try await request.objectAndBytes()
         let input = try await Self.read(object, isLarge: bytes.count > Self.largeBytes)
-        let key = try input.idempotencyKey(request.head.fields)
-        try await checkModel(input, user)
+        var key: IdempotencyKey?
+        if let text = try input.idempotencyKey(request.head.fields) {
+            key = await Self.key(text, route, user, bytes)
+        }
+        do throws(APIError) { try await checkModel(input, user) } catch {
+            // What is refused today may have been answered when it came first.
+            guard let key, try await isKnown(key) else { throw error }
+        }
 
         let ids = services.ids
         // In this order, because ids sort by the time they were made.
@@ -43,7 +49,7 @@ struct ChatTurns: Sendable {
         turn.parameters = input.parameters
         turn.onBusy = input.onBusy
         turn.wantsTitle = services.settings.current.titleEnabled
-        if let key { turn.idempotencyKey = await Self.key(key, route, user, bytes) }
+        turn.idempotencyKey = key
         let submission: TurnSubmission
         do throws(PersistenceError) {
             submission = try await services.turns.submit(turn, whenVisible: tell)
@@ -51,6 +57,12 @@ struct ChatTurns: Sendable {
             throw APIError(error)
         }
         return try accept(submission)
+    }
+
+    private func isKnown(_ key: IdempotencyKey) async throws(APIError) -> Bool {
+        do throws(PersistenceError) {
+            return try await IdempotencyStore(database: services.database).find(key) != .new
+        } catch { throw APIError(error) }
     }
 
     /// Whom a new turn has interrupted; before the disk has it, so that nobody waits for the disk.

@@ -64,6 +64,9 @@ struct ConnectionState {
         return endsAfterResponse
     }
 
+    /// The answer is a stream, which takes as long as it takes: the rest of the request is not waited for any more.
+    mutating func eventStreamBegan() { deadline = nil }
+
     /// The last byte of the answer is in our buffer.
     ///
     /// - Returns: whether the connection goes on with the next request.

@@ -149,6 +149,19 @@ struct ChatStreamTests {
             }
             #expect(image.source == .base64(pixel) && image.width == 2 && image.height == 3)
             await reply.client.close()
+            // What was accepted is the same reply when it comes again, whatever has become of its model since.
+            let key = ["Idempotency-Key": "key-9"]
+            let fields = images + #","modelId":"\#(model.id)""#
+            let first = try await chat.send("look", fields, fields: key)
+            #expect(
+                try await chat.api.send("DELETE", "/api/models/\(model.id)", token: chat.person.token).status == 200)
+            let again = try await chat.send("look", fields, fields: key)
+            #expect(again.job == first.job)
+            let other = try await chat.api.send(
+                "POST", "/api/chat/stream", chat.body("hear", fields), token: chat.person.token, fields: key)
+            #expect(other.status == 422)
+            #expect(try await chat.post("/api/chat/stream", chat.body("look", fields)).status == 404)
+            for reply in [first, again] { await reply.client.close() }
         }
     }
 

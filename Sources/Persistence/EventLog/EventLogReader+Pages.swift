@@ -53,8 +53,10 @@ extension EventLogReader {
         if !waiting.isEmpty, let rows = answers.popFirst() {
             for row in rows {
                 // One that cannot be read costs its readers a notice, not everybody's pages.
-                guard let (job, standing) = try? EventStatements.standing(row) else { continue }
-                result.waiting[job] = standing
+                do throws(PostgresError) {
+                    let (job, standing) = try EventStatements.standing(row)
+                    result.waiting[job] = standing
+                } catch { continue }
             }
         }
         guard let rows = answers.popFirst() else { return result }

@@ -49,6 +49,7 @@ struct WorkerServiceTests {
     private func withWorker(
         slots: Int, reserved: Int, grace: Duration = .seconds(60), idlePoll: Duration = .seconds(5),
         claimSize: Int = 512, claims: Recorder<[ObservedClaim]> = Recorder([]),
+        mayClaim: @escaping @Sendable () -> Bool = { true },
         _ body: @Sendable (Harness) async throws -> Void
     ) async throws {
         let queue = InMemoryJobQueue()
@@ -83,7 +84,7 @@ struct WorkerServiceTests {
             let service = WorkerService(
                 id: WorkerFixture.id(), queue: source, runner: runner, registry: registry,
                 configuration: configuration,
-                loop: loop, isListening: { true }, onDrain: {}, logger: .discard, metrics: metrics)
+                loop: loop, isListening: { true }, mayClaim: mayClaim, onDrain: {}, logger: .discard, metrics: metrics)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await service.run(shutdown) }
                 let harness = Harness(
@@ -160,6 +161,27 @@ struct WorkerServiceTests {
             await worker.load.wait { $0.total == 4 }
             worker.gate.open()
             await worker.load.wait { $0.ended == 5 }
+        }
+    }
+
+    @Test func `nothing is claimed while others cannot know that the worker lives`() async throws {
+        let isKnown = Recorder(false)
+        let asked = Gate()
+        let claims = Recorder<[ObservedClaim]>([])
+        try await withWorker(
+            slots: 4, reserved: 0, claims: claims,
+            mayClaim: {
+                asked.open()
+                return isKnown.withLock { $0 }
+            }
+        ) { worker in
+            try await worker.enqueue(1, .chat)
+            await asked.wait()
+            #expect(claims.withLock { $0.isEmpty })
+            isKnown.withLock { $0 = true }
+            worker.service.wake()
+            worker.gate.open()
+            await worker.load.wait { $0.ended == 1 }
         }
     }
 

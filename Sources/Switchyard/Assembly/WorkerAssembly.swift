@@ -36,13 +36,14 @@ struct WorkerAssembly {
         let policy = RetryPolicy(rateLimitDelay: configuration.rateLimitDelay, base: configuration.retryDelay)
         let found = BoundedChannel<Heartbeat.Finding>(capacity: 256)
         let postgres = foundations.postgres
+        let wakeUps = WakeUps()
         let heartbeat = Heartbeat(
-            loops: loops.loops, registry: registry, found: found, logger: logger, metrics: workerMetrics
+            loops: loops.loops, registry: registry, found: found, logger: logger, metrics: workerMetrics,
+            onRevival: { wakeUps.wake() }
         ) {
             try WorkerPulse(
                 postgres, id: id, slots: configuration.workerSlots, version: Program.version, logger: logger)
         }
-        let wakeUps = WakeUps()
         let keeper = ProviderKeeper(
             store: foundations.providers, id: id, rules: BudgetRules(), policy: policy,
             surroundings: ProviderKeeper.Surroundings(
@@ -84,7 +85,8 @@ struct WorkerAssembly {
                     fallback: foundations.models.fallbackID)), runner: runner, registry: registry,
             configuration: WorkerConfiguration(
                 slots: configuration.workerSlots, shutdownGrace: configuration.shutdownGrace),
-            loop: loops.loops[0], isListening: { listener.isHealthy }, onDrain: { heartbeat.drain() }, logger: logger,
+            loop: loops.loops[0], isListening: { listener.isHealthy },
+            mayClaim: { heartbeat.mayClaim }, onDrain: { heartbeat.drain() }, logger: logger,
             metrics: workerMetrics)
         wakeUps.connect(worker)
 

@@ -16,6 +16,8 @@ package final class Heartbeat: Service {
     private static let tick: Duration = .milliseconds(500)
     private static let probeLimit: Duration = .seconds(5)
     private static let fenceAfter: Duration = .seconds(10)
+    /// Others take a worker for dead when its connection is gone and no beat comes for 1.5 seconds.
+    private static let claimWithin: Duration = .seconds(2)
 
     private struct State {
         var isDraining = false
@@ -28,6 +30,7 @@ package final class Heartbeat: Service {
     /// See `Service`.
     package let name = "heartbeat"
     private let connect: @Sendable () throws -> WorkerPulse
+    private let onRevival: @Sendable () -> Void
     private let loops: [EventLoop]
     private let registry: RunRegistry
     private let found: BoundedChannel<Finding>
@@ -51,10 +54,12 @@ package final class Heartbeat: Service {
     ///   - found: where findings go; when it is full they are found again at the next look.
     ///   - logger: told of lost connections and of fencing.
     ///   - metrics: counts fencings, and knows what ended lately.
+    ///   - onRevival: told of a beat after which jobs may be claimed, when they could not before it.
     ///   - connect: makes the blocking connection; called again after each loss.
     package init(
         loops: [EventLoop], registry: RunRegistry, found: BoundedChannel<Finding>, logger: Logger,
-        metrics: WorkerMetrics, connect: @escaping @Sendable () throws -> WorkerPulse
+        metrics: WorkerMetrics, onRevival: @escaping @Sendable () -> Void,
+        connect: @escaping @Sendable () throws -> WorkerPulse
     ) {
         self.loops = loops
         self.registry = registry
@@ -62,6 +67,7 @@ package final class Heartbeat: Service {
         self.logger = logger
         self.metrics = metrics
         self.connect = connect
+        self.onRevival = onRevival
         state = Mutex(State(probes: loops.map { _ in .now }))
     }
 
@@ -69,6 +75,12 @@ package final class Heartbeat: Service {
     /// be used. False at the same moment at which the runs are aborted.
     package var isFresh: Bool {
         state.withLock { $0.lastBeat }.map { ContinuousClock.now - $0 < Self.fenceAfter } ?? false
+    }
+
+    /// Whether a beat went through so lately that others do not take what is claimed now for a dead worker's: three such
+    /// rescues, and a job is given up as poison.
+    package var mayClaim: Bool {
+        state.withLock { $0.lastBeat }.map { ContinuousClock.now - $0 < Self.claimWithin } ?? false
     }
 
     /// Shows in the worker's row that it takes no new jobs.
@@ -129,7 +141,9 @@ package final class Heartbeat: Service {
         let sent = ContinuousClock.now
         let held = try pulse.beat(
             isDraining: state.withLock { $0.isDraining }, recent: metrics.tally.recent(at: sent))
+        let wasAway = !mayClaim
         state.withLock { $0.lastBeat = sent }
+        if wasAway { onRevival() }
         for lease in held where lease.isCancelRequested { registry.abort(lease.lease, .cancelled) }
         registry.abortLost(held: held.map(\.lease), since: mark)
         for lease in registry.unknown(among: held.map(\.lease), since: mark) { _ = found.send(.unknown(lease)) }

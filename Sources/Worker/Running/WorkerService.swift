@@ -43,6 +43,7 @@ package final class WorkerService: Service {
     private let configuration: WorkerConfiguration
     private let loop: EventLoop
     private let isListening: @Sendable () -> Bool
+    private let mayClaim: @Sendable () -> Bool
     private let onDrain: @Sendable () -> Void
     private let logger: Logger
     private let metrics: WorkerMetrics
@@ -63,13 +64,15 @@ package final class WorkerService: Service {
     ///   - configuration: slots, grace and polling.
     ///   - loop: where claims and timers are.
     ///   - isListening: whether notifications of new work arrive at present.
+    ///   - mayClaim: whether others know that this worker lives; nothing is claimed while they do not.
     ///   - onDrain: called once when it stops claiming.
     ///   - logger: told of failed claims and of the drain.
     ///   - metrics: claims, claimed and running jobs.
     package init(
         id: WorkerID, queue: any JobSource, runner: JobRunner, registry: RunRegistry,
         configuration: WorkerConfiguration, loop: EventLoop, isListening: @escaping @Sendable () -> Bool,
-        onDrain: @escaping @Sendable () -> Void, logger: Logger, metrics: WorkerMetrics
+        mayClaim: @escaping @Sendable () -> Bool, onDrain: @escaping @Sendable () -> Void, logger: Logger,
+        metrics: WorkerMetrics
     ) {
         self.id = id
         self.queue = queue
@@ -78,6 +81,7 @@ package final class WorkerService: Service {
         self.configuration = configuration
         self.loop = loop
         self.isListening = isListening
+        self.mayClaim = mayClaim
         self.onDrain = onDrain
         self.logger = logger
         self.metrics = metrics
@@ -137,8 +141,9 @@ package final class WorkerService: Service {
         let abort: AbortSignal
     }
 
-    /// The claimed jobs, all in the registry, or nil when the database did not answer.
+    /// The claimed jobs, all in the registry, or nil when the database did not answer, or nothing may be claimed now.
     private func claim(_ limit: ClaimLimit) async -> [Claimed]? {
+        guard mayClaim() else { return nil }
         registry.claimBegins()
         defer { registry.claimEnds() }
         do throws(JobQueueError) {

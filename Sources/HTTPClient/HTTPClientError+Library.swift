@@ -10,9 +10,10 @@ extension HTTPClientError {
             switch CURLcode(rawValue: UInt32(libraryCode)) {
             case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .resolveFailed
             case CURLE_COULDNT_CONNECT: addressWasRefused ? .addressForbidden : .connectFailed
-            case CURLE_PROXY, CURLE_INTERFACE_FAILED: .connectFailed
-            case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
-                CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS,
+            // A handshake that was cut, refused or answered in plain text, as by a load balancer without its servers.
+            case CURLE_PROXY, CURLE_INTERFACE_FAILED, CURLE_SSL_CONNECT_ERROR: .connectFailed
+            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE,
+                CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS,
                 CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED, CURLE_SSL_CLIENTCERT:
                 .tlsFailed
             case CURLE_URL_MALFORMAT: .invalidRequest

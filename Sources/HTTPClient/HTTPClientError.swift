@@ -14,9 +14,10 @@ package struct HTTPClientError: Error, Hashable, Sendable, CustomStringConvertib
         case totalTimeout = "total_timeout"
         /// The host's name could not be resolved.
         case resolveFailed = "resolve_failed"
-        /// Nobody listens, or no way leads there.
+        /// Nobody listens, no way leads there, or the TLS handshake did not come to its end. A server that speaks no TLS
+        /// is among these: libcurl has one number for all of them, and a proxy in trouble answers like that too.
         case connectFailed = "connect_failed"
-        /// No trusted TLS connection came about.
+        /// The peer's certificate is not trusted, or our side of TLS cannot be set up. Nothing changes by itself.
         case tlsFailed = "tls_failed"
         /// Every address of the host is one the policy refuses.
         case addressForbidden = "address_forbidden"

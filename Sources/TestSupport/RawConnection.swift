@@ -103,7 +103,7 @@ package final class RawConnection: Sendable {
     }
 
     /// What has come; empty when the peer has ended the connection.
-    func read() throws -> [UInt8] {
+    package func read() throws -> [UInt8] {
         let descriptor = try open()
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {

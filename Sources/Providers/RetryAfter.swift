@@ -3,14 +3,18 @@ import HTTP
 
 /// How long a provider asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date.
 enum RetryAfter {
-    /// `nil` without a header that can be understood. `now` is in seconds since 1970; dates in the past are no wait.
+    /// At least a millisecond. `nil` without a header that can be understood, and where it says 0 or a date that has
+    /// passed: taken by its word, the next call would go out at once, for ever. `now` is in seconds since 1970; a date
+    /// counts from the answer's own where it has one, because the provider's clock need not be ours.
     static func duration(in fields: HTTPFields, now: Int64) -> Duration? {
-        if let text = fields["retry-after-ms"], let milliseconds = Double(text), milliseconds >= 0 {
+        if let text = fields["retry-after-ms"], let milliseconds = Double(text), milliseconds >= 1 {
             return .milliseconds(min(milliseconds, 1e12))
         }
         guard let text = fields[.retryAfter] else { return nil }
-        if let seconds = Double(text), seconds >= 0 { return .seconds(min(seconds, 1e9)) }
-        return seconds(ofDate: text).map { .seconds(max(0, $0 - now)) }
+        if let seconds = Double(text), seconds >= 0.001 { return .seconds(min(seconds, 1e9)) }
+        guard let end = seconds(ofDate: text) else { return nil }
+        let wait = end - (fields[.date].flatMap(seconds(ofDate:)) ?? now)
+        return wait > 0 ? .seconds(wait) : nil
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT` in seconds since 1970; the obsolete forms are nobody's any more.

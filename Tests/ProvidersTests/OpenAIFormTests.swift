@@ -141,7 +141,9 @@ struct OpenAIFormTests {
 
     @Test(arguments: [
         ("7", Duration.seconds(7)), ("0.5", .milliseconds(500)), ("Sun, 06 Nov 1994 08:49:47 GMT", .seconds(10)),
-        ("Sun, 06 Nov 1994 08:49:00 GMT", .zero), ("soon", nil), ("-1", nil), ("Sun, 06 Nov 1994", nil),
+        ("0.001", .milliseconds(1)), ("1e99", .seconds(1_000_000_000)),
+        ("0", nil), ("0.0", nil), ("-0", nil), ("-1", nil), ("1e-9", nil), ("nan", nil), ("soon", nil),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", nil), ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 1994", nil),
     ])
     func `the wait is read in all its forms`(_ text: String, _ wait: Duration?) throws {
         var fields = HTTPFields()
@@ -150,9 +152,26 @@ struct OpenAIFormTests {
         #expect(RetryAfter.duration(in: fields, now: 784_111_777) == wait)
     }
 
-    @Test func `milliseconds go before seconds`() {
-        let fields: HTTPFields = ["Retry-After": "7", "retry-after-ms": "1500"]
-        #expect(RetryAfter.duration(in: fields, now: 0) == .milliseconds(1500))
+    @Test(arguments: [("1500", Duration.milliseconds(1500)), ("0", .seconds(7)), ("-1", .seconds(7))])
+    func `milliseconds go before seconds where they name a wait`(_ milliseconds: String, _ wait: Duration) throws {
+        var fields: HTTPFields = ["Retry-After": "7"]
+        fields.set("retry-after-ms", try HTTPFieldValue(milliseconds))
+        #expect(RetryAfter.duration(in: fields, now: 0) == wait)
+        fields.remove(.retryAfter)
+        #expect(RetryAfter.duration(in: fields, now: 0) == (milliseconds == "1500" ? wait : nil))
+    }
+
+    /// The answer's own time, the time to wait for, and the wait; our clock says 08:49:37.
+    @Test(arguments: [
+        ("08:49:30", "08:49:37", Duration.seconds(7)), ("08:40:00", "08:40:10", .seconds(10)),
+        ("09:00:00", "09:00:01", .seconds(1)), ("08:49:50", "08:49:50", nil), ("08:49:50", "08:49:40", nil),
+        ("soon", "08:49:40", .seconds(3)),
+    ])
+    func `a date counts from the answer's own`(_ date: String, _ end: String, _ wait: Duration?) throws {
+        var fields = HTTPFields()
+        fields.set(.date, try HTTPFieldValue("Sun, 06 Nov 1994 \(date) GMT"))
+        fields.set(.retryAfter, try HTTPFieldValue("Sun, 06 Nov 1994 \(end) GMT"))
+        #expect(RetryAfter.duration(in: fields, now: 784_111_777) == wait)
     }
 
     @Test(arguments: [

@@ -65,6 +65,8 @@ struct OpenAIProviderTests {
     @Test(arguments: [
         Fault("status429&retryAfter=7", .rateLimited, .status, 429, retryAfter: .seconds(7)),
         Fault("status429&retryAfterMs=250", .rateLimited, .status, 429, retryAfter: .milliseconds(250)),
+        Fault("status429&retryAfter=0", .rateLimited, .status, 429),
+        Fault("status429&retryAfterMs=0", .rateLimited, .status, 429),
         Fault("quota429", .providerQuota, .status, 429),
         Fault("status500", .providerUnavailable, .status, 500),
         Fault("status502", .providerUnavailable, .status, 502),

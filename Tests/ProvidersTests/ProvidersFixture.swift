@@ -11,14 +11,28 @@ func withSimulator<Value>(
     _ body: (ProviderSimulator, OpenAIProvider) async throws -> Value
 ) async throws -> Value {
     let simulator = try ProviderSimulator()
+    defer { simulator.stop() }
+    return try await withProvider { try await body(simulator, $0) }
+}
+
+/// A server that sends what a script says, and a provider that asks it, for one test.
+func withServer<Value>(
+    _ script: @escaping @Sendable (RawConnection) throws -> Void,
+    _ body: (RawServer, OpenAIProvider) async throws -> Value
+) async throws -> Value {
+    let server = try RawServer(script)
+    defer { server.stop() }
+    return try await withProvider { try await body(server, $0) }
+}
+
+private func withProvider<Value>(_ body: (OpenAIProvider) async throws -> Value) async throws -> Value {
     let loop = try EventLoop(name: "test")
     let client = HTTPClient(loops: [loop], configuration: HTTPClientConfiguration(userAgent: "switchyard/test"))
     let result: Result<Value, any Error>
     do {
-        result = .success(try await body(simulator, OpenAIProvider(client: client)))
+        result = .success(try await body(OpenAIProvider(client: client)))
     } catch { result = .failure(error) }
     await client.shutDown()
-    simulator.stop()
     loop.shutDown()
     return try result.get()
 }

@@ -6,7 +6,8 @@ package import Observability
 
 /// Turns the bytes of OpenAI's event stream into events. Pure: chunks in, batches out.
 ///
-/// A stream is whole when it said `[DONE]` or why it ends; many compatible servers leave out the one or the other.
+/// A stream is whole when it said `[DONE]` or why it ends; many compatible servers leave out the one or the other. What
+/// goes wrong after it said why it ends is its end.
 package struct OpenAIStreamDecoder {
     private static let projection = JSONProjection([
         "choices[0].delta.content", "choices[0].delta.reasoning_content", "choices[0].delta.reasoning",
@@ -19,10 +20,9 @@ package struct OpenAIStreamDecoder {
     private var events: [ProviderEvent] = []
     private var failure: ProviderError?
 
-    /// `[DONE]` has come; what follows is not read.
+    /// `[DONE]` has come, or something that cannot be read after the finish; what follows is not read.
     private(set) var isDone = false
-    /// The answer has said why it ends.
-    private(set) var hasFinished = false
+    private var finishReason: FinishReason?
     /// Something a person can see has come.
     private(set) var hadOutput = false
 
@@ -30,6 +30,9 @@ package struct OpenAIStreamDecoder {
     package init(apiKey: Secret?) {
         self.apiKey = apiKey
     }
+
+    /// The answer has said why it ends.
+    var hasFinished: Bool { finishReason != nil }
 
     /// Whether the stream may end here.
     var isWhole: Bool { isDone || hasFinished }
@@ -53,6 +56,11 @@ package struct OpenAIStreamDecoder {
         return try read(received, fault)
     }
 
+    private mutating func fail(_ error: ProviderError) {
+        // Some say `error` before they say which.
+        if let finishReason, finishReason.rawValue != "error" { isDone = true } else { failure = error }
+    }
+
     private func throwFailure() throws(ProviderError) {
         if let failure { throw failure.afterOutput(hadOutput) }
     }
@@ -63,7 +71,7 @@ package struct OpenAIStreamDecoder {
         events = []
         for event in received where !isDone && failure == nil { read(event.data) }
         if let fault, failure == nil, !isDone {
-            failure = ProviderError(.providerBadResponse, .malformed, providerWords: fault.description)
+            fail(ProviderError(.providerBadResponse, .malformed, providerWords: fault.description))
         }
         if events.contains(where: \.isOutput) { hadOutput = true }
         if events.isEmpty { try throwFailure() }
@@ -80,8 +88,10 @@ package struct OpenAIStreamDecoder {
             try Self.projection.read(data.span, into: &values)
             if let error = values[7], error != .null {
                 let body = OpenAIErrorBody(try Self.value(error, in: data))
-                failure = ProviderError(
-                    status: body.status ?? 200, body: body, fields: [:], cause: .streamError, apiKey: apiKey, now: 0)
+                fail(
+                    ProviderError(
+                        status: body.status ?? 200, body: body, fields: [:], cause: .streamError, apiKey: apiKey,
+                        now: 0))
                 return
             }
             if let text = values[1]?.stringValue ?? values[2]?.stringValue, !text.isEmpty {
@@ -92,15 +102,16 @@ package struct OpenAIStreamDecoder {
                 if let text, !text.isEmpty { events.appendJoining(.content(text)) }
             }
             if let calls = values[4], calls.containerRange != nil { readCalls(try Self.value(calls, in: data)) }
-            if let reason = values[5]?.stringValue, !reason.isEmpty, !hasFinished {
-                hasFinished = true
-                events.append(.finish(OpenAIAnswer.finishReason(reason)))
+            if let word = values[5]?.stringValue, !word.isEmpty, !hasFinished {
+                let reason = OpenAIAnswer.finishReason(word)
+                finishReason = reason
+                events.append(.finish(reason))
             }
             if let usage = values[6], usage.containerRange != nil {
                 events.append(.usage(OpenAIAnswer.usage(try Self.value(usage, in: data))))
             }
         } catch {
-            failure = ProviderError(.providerBadResponse, .malformed, providerWords: error.description)
+            fail(ProviderError(.providerBadResponse, .malformed, providerWords: error.description))
         }
     }
 

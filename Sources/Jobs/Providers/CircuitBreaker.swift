@@ -6,7 +6,8 @@ package import Chat
 ///
 /// `closed` → `open` after ``Rules/threshold`` failures without a success between; `open` → `halfOpen` by the first call
 /// after its time is over; `halfOpen` → `closed` by that call's success, → `open`, for longer, by its failure. A probe
-/// whose outcome nobody reported (its worker died) is over when its time is, and the next call is a probe.
+/// that was let go, because it said nothing of its provider, is over at once; one whose outcome nobody reported (its
+/// worker died) is over when its time is. Then the next call is a probe.
 package struct CircuitBreaker: Sendable, Hashable {
     /// The numbers.
     package struct Rules: Sendable, Hashable {
@@ -81,6 +82,14 @@ package struct CircuitBreaker: Sendable, Hashable {
     /// A call showed that the provider lives.
     package mutating func succeeded() {
         self = CircuitBreaker()
+    }
+
+    /// A probe never went out, or was ended by us: the next call may find out. One that is let go so late that another is
+    /// under way lets a further one go beside it.
+    package mutating func letGo(at now: Timestamp) {
+        guard state == .halfOpen else { return }
+        state = .open
+        until = now
     }
 
     /// A call failed in a way that the provider is to blame for. Calls that were under way when it opened change

@@ -137,6 +137,11 @@ package struct ProviderStore: Sendable {
         _ = try await withBreaker(model, limits: nil) { breaker, _ in breaker.succeeded() }
     }
 
+    /// Tells a breaker of a probe that ended without a word about its provider.
+    package func letGo(_ model: ModelID) async throws(PersistenceError) {
+        _ = try await withBreaker(model, limits: nil) { breaker, now in breaker.letGo(at: now) }
+    }
+
     /// Tells a breaker of a call that failed, and says where it stands then.
     package func failed(
         _ model: ModelID, limits: ProviderLimits, jitter: Double

@@ -39,10 +39,11 @@ struct ProtectedProvider: Sendable {
                 providerWords: "the prompt alone is above the model's limit of tokens a minute")
         }
         if reservation.outputTokens < output { request.maxTokens = reservation.outputTokens }
-        let permit = try await keeper.admit(
+        let admitted = try await keeper.admit(
             model, tokens: Int64(reservation.tokens), patience: request.limits.firstToken)
         return ProtectedCall(
-            provider, request, model, keeper, permit: permit, reservedTokens: Int64(reservation.tokens))
+            provider, request, model, keeper, permit: admitted.permit, isProbe: admitted.isProbe,
+            reservedTokens: Int64(reservation.tokens))
     }
 }
 
@@ -53,6 +54,8 @@ struct ProtectedProvider: Sendable {
 final class ProtectedCall: ProviderStreamObserver {
     private struct State {
         var permit: PermitPool.UsablePermit?
+        /// Until its breaker was told what became of it.
+        var isProbe: Bool
         var wasSent = false
         var hasShownLife = false
         var usage: ReportedUsage?
@@ -67,14 +70,14 @@ final class ProtectedCall: ProviderStreamObserver {
 
     fileprivate init(
         _ provider: any ChatProvider, _ request: ProviderRequest, _ model: ResolvedModel, _ keeper: ProviderKeeper,
-        permit: PermitPool.UsablePermit?, reservedTokens: Int64
+        permit: PermitPool.UsablePermit?, isProbe: Bool, reservedTokens: Int64
     ) {
         self.provider = provider
         self.request = request
         self.model = model
         self.keeper = keeper
         self.reservedTokens = reservedTokens
-        state = Mutex(State(permit: permit))
+        state = Mutex(State(permit: permit, isProbe: isProbe))
     }
 
     deinit { end(isWhole: false) }
@@ -109,14 +112,14 @@ final class ProtectedCall: ProviderStreamObserver {
 
     /// See `ProviderStreamObserver`. The first batch shows that the provider lives.
     func received(_ events: [ProviderEvent]) {
-        let isFirst = state.withLock { state in
+        let (isFirst, isProbe) = state.withLock { state in
             for case .usage(let usage) in events {
                 if state.usage == nil { state.usage = usage } else { state.usage?.merge(usage) }
             }
-            defer { state.hasShownLife = true }
-            return !state.hasShownLife
+            defer { (state.hasShownLife, state.isProbe) = (true, false) }
+            return (!state.hasShownLife, state.isProbe)
         }
-        if isFirst { keeper.report(.alive, of: model.id) }
+        if isFirst { keeper.report(.alive, of: model.id, isProbe: isProbe) }
     }
 
     /// See `ProviderStreamObserver`.
@@ -127,7 +130,11 @@ final class ProtectedCall: ProviderStreamObserver {
         keeper.heard(error.budget, of: model)
         let outcome = CallOutcome(error)
         // It counted as alive with its first output, and this is the same call.
-        if outcome != .alive || !state.withLock({ $0.hasShownLife }) { keeper.report(outcome, of: model.id) }
+        let (hasShownLife, isProbe) = state.withLock { state in
+            defer { state.isProbe = false }
+            return (state.hasShownLife, state.isProbe)
+        }
+        if outcome != .alive || !hasShownLife { keeper.report(outcome, of: model.id, isProbe: isProbe) }
         // The others are cut by us, and the provider may not have noticed yet.
         end(isWhole: [.status, .streamingRefused, .truncated, .connection].contains(error.cause))
     }
@@ -149,19 +156,22 @@ final class ProtectedCall: ProviderStreamObserver {
 
     /// Gives the permit back and draws another one.
     private func renew(wasSent: Bool) async throws(ProviderError) {
-        let old = state.withLock { $0.permit.take() }
+        let (old, isProbe) = state.withLock { ($0.permit.take(), $0.isProbe) }
         if let old { keeper.finished(old, of: model.id, usedTokens: 0, wasSent: wasSent, isWhole: true) }
-        let new = try await keeper.admit(model, tokens: reservedTokens, patience: request.limits.firstToken)
-        state.withLock { $0.permit = new }
+        let new = try await keeper.admit(
+            model, tokens: reservedTokens, patience: request.limits.firstToken, isProbe: isProbe)
+        state.withLock { ($0.permit, $0.isProbe) = new }
     }
 
     private func end(isWhole: Bool) {
-        let (permit, used, wasSent) = state.withLock { state in
+        let (permit, used, wasSent, isProbe) = state.withLock { state in
+            defer { state.isProbe = false }
             let used = state.usage.flatMap { usage in
                 usage.totalTokens ?? usage.promptTokens.flatMap { prompt in usage.completionTokens.map { prompt + $0 } }
             }
-            return (state.permit.take(), used, state.wasSent)
+            return (state.permit.take(), used, state.wasSent, state.isProbe)
         }
+        if isProbe { keeper.probeLetGo(model.id) }
         guard let permit else { return }
         keeper.finished(
             permit, of: model.id, usedTokens: used.map { Int64($0) }, wasSent: wasSent, isWhole: isWhole || !wasSent)

@@ -10,15 +10,31 @@ extension ProviderKeeper {
     /// Lets a call go out, or says why not. Costs nothing for a configuration without limits that is not in trouble.
     ///
     /// `tokens` is what the call reserves of the token budget, `patience` how long its first output may take, should it be a
-    /// probe. The permit is `nil` where none is needed.
+    /// probe. `isProbe` is of a call that was let out as one and needs another permit. The permit is `nil` where none is
+    /// needed.
     func admit(
-        _ model: ResolvedModel, tokens: Int64, patience: Duration
-    ) async throws(ProviderError) -> PermitPool.UsablePermit? {
+        _ model: ResolvedModel, tokens: Int64, patience: Duration, isProbe: Bool = false
+    ) async throws(ProviderError) -> (permit: PermitPool.UsablePermit?, isProbe: Bool) {
+        var mustAsk = false
         switch board.verdict(model.id, at: .now) {
         case .open: break
+        case .probe: mustAsk = !isProbe
+        // The others wait for this very call.
+        case .blocked(_, .providerDown) where isProbe: break
         case .blocked(let wait, let reason): throw refuse(model, reason, wait)
-        case .probe: try await askForProbe(model, patience)
         }
+        // First the permit: a probe that gets none would keep the others from asking.
+        let permit = try await permit(for: model, tokens: tokens)
+        guard mustAsk else { return (permit, isProbe) }
+        do throws(ProviderError) { return (permit, try await askForProbe(model, patience)) } catch {
+            if let permit { finished(permit, of: model.id, usedTokens: 0, wasSent: false, isWhole: true) }
+            throw error
+        }
+    }
+
+    private func permit(
+        for model: ResolvedModel, tokens: Int64
+    ) async throws(ProviderError) -> PermitPool.UsablePermit? {
         let limits = model.fields.limits
         if limits.isEmpty { return nil }
         if limits.maximumConcurrent != nil && !surroundings.isBeating() {
@@ -34,7 +50,8 @@ extension ProviderKeeper {
         }
     }
 
-    private func askForProbe(_ model: ResolvedModel, _ patience: Duration) async throws(ProviderError) {
+    /// Whether the call is the probe; it is none when the breaker has closed meanwhile.
+    private func askForProbe(_ model: ResolvedModel, _ patience: Duration) async throws(ProviderError) -> Bool {
         let admission: CircuitBreaker.Admission
         do throws(PersistenceError) {
             admission = try await store.admit(model.id, patience: patience + .seconds(5))
@@ -43,7 +60,11 @@ extension ProviderKeeper {
             throw refuse(model, .providerDown, .seconds(1))
         }
         changed()
-        if case .refused = admission { throw refuse(model, .providerDown, .seconds(1)) }
+        switch admission {
+        case .pass: return false
+        case .probe: return true
+        case .refused: throw refuse(model, .providerDown, .seconds(1))
+        }
     }
 
     private func permit(
@@ -109,17 +130,22 @@ extension ProviderKeeper {
         lineChanged()
     }
 
-    /// What a call's end says about its provider.
-    func report(_ outcome: CallOutcome, of model: ModelID) {
+    /// What a call's end says about its provider. A probe's end always says something to the breaker.
+    func report(_ outcome: CallOutcome, of model: ModelID, isProbe: Bool = false) {
         metrics.ended(label(model), outcome)
         switch outcome {
-        case .silent: return
-        case .alive: if board.hasFailures(model) { enqueue(.succeeded(model)) }
+        case .silent: if isProbe { probeLetGo(model) }
+        case .alive: if isProbe || board.hasFailures(model) { enqueue(.succeeded(model)) }
         case .failed: enqueue(.failed(model))
         case .busy(let asked):
             block(model, for: min(max(asked ?? policy.rateLimitDelay, .milliseconds(1)), policy.longestRetryAfter))
+            // It answers: from here on the block alone holds calls back.
+            if isProbe { enqueue(.succeeded(model)) }
         }
     }
+
+    /// A probe ended, or never went out, and nothing is known of its provider: another may ask.
+    func probeLetGo(_ model: ModelID) { enqueue(.probeLetGo(model)) }
 
     /// What a provider's header fields said of its own limits.
     func heard(_ report: ProviderBudgetReport, of model: ResolvedModel) {

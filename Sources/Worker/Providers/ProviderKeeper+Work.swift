@@ -16,6 +16,10 @@ extension ProviderKeeper {
                 try await refresh()
                 surroundings.tellOthers()
                 logger.info("a provider answers again", [.reason: "\(label(model))"])
+            case .probeLetGo(let model):
+                try await store.letGo(model)
+                try await refresh()
+                surroundings.tellOthers()
             case .block(let model, let duration, let reason):
                 try await store.block(model, for: duration, reason: reason.rawValue, limits: limits(model))
                 surroundings.tellOthers()

@@ -17,6 +17,7 @@ package final class ProviderKeeper: Service {
         case draw(ModelID, isTick: Bool)
         case failed(ModelID)
         case succeeded(ModelID)
+        case probeLetGo(ModelID)
         case block(ModelID, Duration, ErrorCode)
         case refresh
         case lookAtLine

@@ -13,6 +13,8 @@ struct CircuitBreakerTests {
         case succeeds
         /// Asks at a second; a probe has 30 s.
         case asks(Double, CircuitBreaker.Admission)
+        /// A probe is let go at a second.
+        case letsGo(Double)
     }
 
     struct Case: Sendable, CustomTestStringConvertible {
@@ -52,6 +54,18 @@ struct CircuitBreakerTests {
             "a probe that nobody reports is followed by another",
             [.fails(0), .fails(0), .fails(0), .asks(2, .probe), .asks(32, .probe)], .halfOpen),
         Case(
+            "a probe that is let go is followed by another at once",
+            [.fails(0), .fails(0), .fails(0), .asks(2, .probe), .letsGo(3), .asks(3, .probe)], .halfOpen),
+        Case(
+            "a failure after a probe was let go opens it for twice as long",
+            [
+                .fails(0), .fails(0), .fails(0), .asks(2, .probe), .letsGo(3), .fails(3),
+                .asks(4, .refused(for: .seconds(3))),
+            ], .open),
+        Case(
+            "only a probe can be let go",
+            [.letsGo(0), .fails(0), .fails(0), .fails(0), .letsGo(1), .asks(1, .refused(for: .seconds(1)))], .open),
+        Case(
             "calls that were under way when it opened do not prolong it",
             [.fails(0), .fails(0), .fails(0), .fails(1), .fails(1), .asks(2, .probe)], .halfOpen),
     ]
@@ -64,6 +78,7 @@ struct CircuitBreakerTests {
             switch step {
             case .fails(let second): breaker.failed(at: time(second), jitter: 1, Self.rules)
             case .succeeds: breaker.succeeded()
+            case .letsGo(let second): breaker.letGo(at: time(second))
             case .asks(let second, let admission):
                 #expect(breaker.admit(at: time(second), patience: .seconds(30)) == admission)
             }

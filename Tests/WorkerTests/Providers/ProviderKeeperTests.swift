@@ -105,14 +105,16 @@ struct ProviderKeeperTests {
             for _ in 0..<3 { first.report(.failed, of: setting.model.id) }
             while second.board.verdict(setting.model.id, at: .now) == .open { await Task.yield() }
             while second.board.verdict(setting.model.id, at: .now) != .probe { await Task.yield() }
-            // Of all who want to know, one may ask.
+            // Of all who want to know, one may ask; its call is held, or the next one might.
+            let held = Recorder<[ProtectedCall]>([])
             let admitted = await withTaskGroup(of: Bool.self) { group in
                 for keeper in setting.keepers {
                     for _ in 0..<4 {
                         group.addTask {
                             let provider = ProtectedProvider(LocalProvider(), model: setting.model, keeper: keeper)
                             do throws(ProviderError) {
-                                _ = try await provider.admit(KeeperFixture.request())
+                                let call = try await provider.admit(KeeperFixture.request())
+                                held.withLock { $0.append(call) }
                                 return true
                             } catch { return error.code != .providerDown }
                         }
@@ -124,6 +126,7 @@ struct ProviderKeeperTests {
             while !first.board.hasFailures(setting.model.id) { await Task.yield() }
             first.report(.alive, of: setting.model.id)
             while second.board.verdict(setting.model.id, at: .now) != .open { await Task.yield() }
+            withExtendedLifetime(held) {}
         }
     }
 

@@ -51,15 +51,28 @@ extension ProviderKeeper {
                 state.known[status.model] = (status.limits, status.model.description)
             }
         }
-        for (status, isBlocked) in board.standing(at: .now) {
-            let name = label(status.model)
-            guard name != ProviderMetrics.personal else { continue }
-            metrics.standing(
-                name,
-                limits: [
-                    ("places", status.limits.maximumConcurrent), ("requests", status.limits.requestsPerMinute),
-                    ("tokens", status.limits.tokensPerMinute),
-                ], isBlocked: isBlocked, breaker: status.breaker.rawValue)
+        showStanding()
+    }
+
+    /// Sets the gauges, also of those that were shown and have no row to be read any more: they are in no trouble. Under
+    /// the lock, because refreshes may overlap.
+    private func showStanding() {
+        state.withLock { state in
+            var shown: Set<String> = []
+            for (status, isBlocked) in board.standing(at: .now) {
+                guard let name = state.known[status.model]?.label, name != ProviderMetrics.personal else { continue }
+                shown.insert(name)
+                metrics.standing(
+                    name,
+                    limits: [
+                        ("places", status.limits.maximumConcurrent), ("requests", status.limits.requestsPerMinute),
+                        ("tokens", status.limits.tokensPerMinute),
+                    ], isBlocked: isBlocked, breaker: status.breaker.rawValue)
+            }
+            for name in state.shown.subtracting(shown) {
+                metrics.standing(name, limits: [], isBlocked: false, breaker: CircuitBreaker.State.closed.rawValue)
+            }
+            state.shown = shown
         }
     }
 

@@ -33,6 +33,8 @@ package final class ProviderKeeper: Service {
         var nextCaller: PermitPool.Caller = 1
         var isLookDue = false
         var isRefreshDue = false
+        /// Labels whose gauges were set at the last refresh.
+        var shown: Set<String> = []
         var lastRefresh: ContinuousClock.Instant?
         var lastLook: ContinuousClock.Instant?
         var isOpen = true

@@ -19,6 +19,8 @@ enum KeeperFixture {
         let model: ResolvedModel
         let database: TestDatabase
         let store: ProviderStore
+        /// Of each keeper its own.
+        let registries: [MetricsRegistry]
 
         var queue: PostgresJobQueue {
             PostgresJobQueue(
@@ -51,21 +53,26 @@ enum KeeperFixture {
             let store = ProviderStore(
                 database: database.database, rules: rules,
                 breakerRules: CircuitBreaker.Rules(threshold: 3, base: .milliseconds(200)))
-            let keepers = (0..<count).map { _ in
+            let registries = (0..<count).map { _ in MetricsRegistry() }
+            let keepers = registries.map { registry in
                 ProviderKeeper(
                     store: store, id: WorkerFixture.id(), rules: rules,
                     policy: RetryPolicy(rateLimitDelay: .milliseconds(300)),
                     surroundings: ProviderKeeper.Surroundings(
                         isBeating: { true }, freeSlots: { freeSlots }, wakeWorker: {},
                         tellOthers: { for keeper in all.withLock({ $0 }) { keeper.changed() } }),
-                    logger: .discard, metrics: ProviderMetrics(MetricsRegistry()))
+                    logger: .discard, metrics: ProviderMetrics(registry))
             }
             all.withLock { $0 = keepers }
             let model = try await models.resolve(id, for: WorkerFixture.id(), defaultID: nil)
             let shutdown = ShutdownSignal()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for keeper in keepers { group.addTask { try await keeper.run(shutdown) } }
-                do { try await body(Setting(keepers: keepers, model: model, database: database, store: store)) } catch {
+                do {
+                    try await body(
+                        Setting(
+                            keepers: keepers, model: model, database: database, store: store, registries: registries))
+                } catch {
                     group.cancelAll()
                     throw error
                 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chat
 import Jobs
+import Observability
 import Persistence
 import Providers
 import TestSupport
@@ -127,6 +128,26 @@ struct ProviderKeeperTests {
             first.report(.alive, of: setting.model.id)
             while second.board.verdict(setting.model.id, at: .now) != .open { await Task.yield() }
             withExtendedLifetime(held) {}
+        }
+    }
+
+    @Test func `the gauges of a provider that is in trouble no more go back to 0`() async throws {
+        try await KeeperFixture.with(keepers: 1, ProviderLimits()) { setting in
+            let (keeper, id) = (setting.keepers[0], setting.model.id)
+            keeper.know(setting.model)
+            func wait(for value: Int, of gauge: String) async throws {
+                let line = "switchyard_provider_\(gauge){model=\"\(id)\"} \(value)\n"
+                while !setting.registries[0].prometheusText().contains(line) {
+                    try await ContinuousClock().sleep(for: .milliseconds(10))
+                }
+            }
+            keeper.report(.busy(for: .milliseconds(600)), of: id)
+            for _ in 0..<3 { keeper.report(.failed, of: id) }
+            try await wait(for: 1, of: "blocked")
+            try await wait(for: 1, of: "breaker_state")
+            keeper.report(.alive, of: id)
+            try await wait(for: 0, of: "breaker_state")
+            try await wait(for: 0, of: "blocked")
         }
     }
 

@@ -9,7 +9,8 @@ import Persistence
 /// Of a limited provider that everybody shares, a claim takes as many jobs as there are permits, and none while it is
 /// blocked. Jobs of the others are claimed first and looked at then: those of a blocked provider go back to wait, all in
 /// one statement and without an attempt spent, spread so that not all come back at one instant. The claim is repeated
-/// for the slots that are free again, so that a blocked provider's backlog slows no other's jobs.
+/// until it has a job that may go; then the claimer is told to look again. So a blocked provider's backlog slows no
+/// other's jobs.
 package struct ProtectedQueue: JobSource {
     /// Between two jobs that come back.
     private static let spacing: Duration = .milliseconds(20)
@@ -31,24 +32,20 @@ package struct ProtectedQueue: JobSource {
 
     /// See ``JobSource``. One statement more, and another claim, only while some provider is in trouble.
     package func claim(_ limit: ClaimLimit, worker: WorkerID) async throws(JobQueueError) -> [ClaimedJob] {
-        var limit = ClaimLimit(
+        let limit = ClaimLimit(
             total: limit.total, background: limit.background, gates: keeper.allowances(upTo: limit.total))
-        var kept: [ClaimedJob] = []
         while limit.total > 0 {
-            let claimed: [ClaimedJob]
-            do throws(JobQueueError) { claimed = try await queue.claim(limit, worker: worker) } catch {
-                // What was claimed before is this worker's to run.
-                if kept.isEmpty { throw error }
-                return kept
-            }
+            let claimed = try await queue.claim(limit, worker: worker)
             keeper.promise(to: claimed)
-            guard keeper.board.hasTrouble, !claimed.isEmpty else { return kept + claimed }
-            let rest = await withoutBlocked(claimed)
-            kept += rest
-            if rest.count == claimed.count || claimed.count < limit.total { return kept }
-            limit = limit.without(rest)
+            guard keeper.board.hasTrouble, !claimed.isEmpty else { return claimed }
+            let kept = await withoutBlocked(claimed)
+            if claimed.count < limit.total || kept.count == claimed.count { return kept }
+            if kept.isEmpty { continue }
+            // These start now; the rest of the slots is for the next claim.
+            keeper.surroundings.wakeWorker()
+            return kept
         }
-        return kept
+        return []
     }
 
     private func withoutBlocked(_ claimed: [ClaimedJob]) async -> [ClaimedJob] {

@@ -46,7 +46,7 @@ package final class ProviderKeeper: Service {
         package var isBeating: @Sendable () -> Bool
         /// Slots of this process that run nothing.
         package var freeSlots: @Sendable () -> Int
-        /// Jobs of a limited provider can be claimed now.
+        /// There may be jobs that can be claimed now, of a limited provider or behind those of a blocked one.
         package var wakeWorker: @Sendable () -> Void
         /// Every process is to read `providers` again.
         package var tellOthers: @Sendable () -> Void

@@ -21,6 +21,8 @@ enum KeeperFixture {
         let store: ProviderStore
         /// Of each keeper its own.
         let registries: [MetricsRegistry]
+        /// How often claimers were told to look again.
+        let wakes: Recorder<Int>
 
         var queue: PostgresJobQueue {
             PostgresJobQueue(
@@ -54,12 +56,13 @@ enum KeeperFixture {
                 database: database.database, rules: rules,
                 breakerRules: CircuitBreaker.Rules(threshold: 3, base: .milliseconds(200)))
             let registries = (0..<count).map { _ in MetricsRegistry() }
+            let wakes = Recorder(0)
             let keepers = registries.map { registry in
                 ProviderKeeper(
                     store: store, id: WorkerFixture.id(), rules: rules,
                     policy: RetryPolicy(rateLimitDelay: .milliseconds(300)),
                     surroundings: ProviderKeeper.Surroundings(
-                        isBeating: { true }, freeSlots: { freeSlots }, wakeWorker: {},
+                        isBeating: { true }, freeSlots: { freeSlots }, wakeWorker: { wakes.withLock { $0 += 1 } },
                         tellOthers: { for keeper in all.withLock({ $0 }) { keeper.changed() } }),
                     logger: .discard, metrics: ProviderMetrics(registry))
             }
@@ -71,7 +74,8 @@ enum KeeperFixture {
                 do {
                     try await body(
                         Setting(
-                            keepers: keepers, model: model, database: database, store: store, registries: registries))
+                            keepers: keepers, model: model, database: database, store: store, registries: registries,
+                            wakes: wakes))
                 } catch {
                     group.cancelAll()
                     throw error

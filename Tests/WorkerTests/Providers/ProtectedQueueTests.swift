@@ -29,14 +29,14 @@ struct ProtectedQueueTests {
                 fallback: nil))
     }
 
-    private func jobs(_ count: Int, model: ModelID, gate: Int16 = 0) -> [NewJob] {
+    private func jobs(_ count: Int, model: ModelID, gate: Int16 = 0, priority: Int16 = 0) -> [NewJob] {
         (0..<count).map { _ in
             let payload = ChatPayload(
                 sessionID: WorkerFixture.id(), messageID: WorkerFixture.id(), userMessageID: WorkerFixture.id(),
                 modelID: model, parameters: [:])
             var job = NewJob(
                 id: WorkerFixture.id(), kind: .chat, lane: .chat, userID: WorkerFixture.id(), payload: payload.json)
-            job.gate = gate
+            (job.gate, job.priority) = (gate, priority)
             return job
         }
     }
@@ -45,7 +45,7 @@ struct ProtectedQueueTests {
         try await KeeperFixture.with(keepers: 1, ProviderLimits()) { setting in
             setting.keepers[0].report(.busy(for: .seconds(600)), of: setting.model.id)
             _ = try await setting.queue.enqueue(jobs(200, model: setting.model.id))
-            let others = jobs(3, model: WorkerFixture.id())
+            let others = jobs(3, model: WorkerFixture.id(), priority: -100)
             _ = try await setting.queue.enqueue(others)
             let claimed = try await queue(setting).claim(
                 ClaimLimit(total: 8, background: 0), worker: setting.keepers[0].id)
@@ -60,6 +60,23 @@ struct ProtectedQueueTests {
             #expect(waiting?.0 == 200 && waiting?.2 == 0 && waiting?.3 == 0 && waiting?.4 == true)
             // Spread, so that not all come back at one instant.
             #expect((waiting?.1 ?? 0) > 100)
+        }
+    }
+
+    @Test func `jobs that may go do not wait until a blocked backlog is put off`() async throws {
+        try await KeeperFixture.with(keepers: 1, ProviderLimits()) { setting in
+            setting.keepers[0].report(.busy(for: .seconds(600)), of: setting.model.id)
+            let others = jobs(3, model: WorkerFixture.id(), priority: 100)
+            _ = try await setting.queue.enqueue(others)
+            _ = try await setting.queue.enqueue(jobs(200, model: setting.model.id))
+            let (queue, id) = (queue(setting), setting.keepers[0].id)
+            let claimed = try await queue.claim(ClaimLimit(total: 8, background: 0), worker: id)
+            #expect(Set(claimed.map(\.lease.job)) == Set(others.map(\.id)))
+            #expect(try await setting.database.pool.query("SELECT FROM ready").count == 195)
+            // The rest is the next claim's, which nobody has to wait for.
+            #expect(setting.wakes.withLock { $0 } == 1)
+            #expect(try await queue.claim(ClaimLimit(total: 5, background: 0), worker: id).isEmpty)
+            #expect(try await setting.database.pool.query("SELECT FROM deferred").count == 200)
         }
     }
 

@@ -5,14 +5,19 @@ import Postgres
 
 /// Reading a job for its owner.
 enum JobRecordStatements {
+    /// The state of a job that has not ended, of its rows `r` of `running` and `d` of `deferred`: 3 running, 1 scheduled,
+    /// 2 ready. One of a paused kind has no time, and is ready.
+    static let liveState: SQL = "CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END"
+    private static let runAt: SQL = "CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END"
+
     /// A job and where it stands: the record when it has ended, else the table that holds it.
     /// Index: jobs_pkey, running_pkey, deferred_job, ready_pkey.
     static func record(_ job: JobID, owner: UserID) -> SQL {
         """
         SELECT j.id, j.kind, j.lane,
-               coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END)::smallint,
+               coalesce(j.state, \(fragment: liveState))::smallint,
                j.user_id, coalesce(j.attempt, r.attempt, d.attempt, q.attempt, 0)::smallint, j.max_attempts, j.priority,
-               j.created_at, CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END, coalesce(r.started_at, j.started_at), j.finished_at,
+               j.created_at, \(fragment: runAt), coalesce(r.started_at, j.started_at), j.finished_at,
                j.result, j.error_code, j.error_message,
                coalesce(r.lease, d.lease, q.lease, j.lease, 0)
         FROM jobs j
@@ -40,10 +45,10 @@ enum JobRecordStatements {
             FROM jobs WHERE user_id = \(user) AND id < \(before) ORDER BY id DESC LIMIT \(looked)
         ), placed AS (
             SELECT j.id, j.kind, j.lane,
-                   coalesce(j.state, CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END)::smallint
+                   coalesce(j.state, \(fragment: liveState))::smallint
                        AS state,
                    j.user_id, coalesce(j.attempt, r.attempt, d.attempt, q.attempt, 0)::smallint, j.max_attempts,
-                   j.priority, j.created_at, CASE WHEN d.due < 'infinity' THEN d.due ELSE j.run_at END,
+                   j.priority, j.created_at, \(fragment: runAt),
                    coalesce(r.started_at, j.started_at), j.finished_at, j.result, j.error_code, j.error_message,
                    coalesce(r.lease, d.lease, q.lease, j.lease, 0)
             FROM j

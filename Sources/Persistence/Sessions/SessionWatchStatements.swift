@@ -9,7 +9,7 @@ enum SessionWatchStatements {
     static func snapshots(of sessions: [SessionID], owners: [UserID]) -> SQL {
         """
         SELECT g.place, s.title, s.title_source, s.leaf_id, s.version, h.job, m.id,
-               (CASE WHEN r.job IS NOT NULL THEN 3 WHEN d.due < 'infinity' THEN 1 ELSE 2 END)::smallint
+               (\(fragment: JobRecordStatements.liveState))::smallint
         FROM unnest(\(sessions)::uuid[], \(owners)::uuid[]) WITH ORDINALITY AS g (session, owner, place)
         JOIN sessions s ON s.id = g.session AND s.user_id = g.owner
         LEFT JOIN serial_heads h ON h.serial_key = s.id
